@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// result<T>: what the world does to us (I/O, full, corrupt, conflict), as a value.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <tl/expected.hpp>
+
+namespace tenon {
+
+/// The kinds of error a caller can act upon. The sentence for people is in error::message.
+enum class errc : unsigned char {
+    io = 1,            ///< the operating system refused or failed an operation
+    full,              ///< no space left where the bytes should go
+    corrupt,           ///< bytes are not what was written: checksum, bounds or structure
+    not_found,         ///< a file, key or name that must exist does not
+    exists,            ///< a file, key or name that must not exist does
+    duplicate_key,     ///< insert of a primary key that is already there
+    conflict,          ///< another transaction committed first: run the transaction again
+    locked,            ///< another process holds the database
+    not_ours,          ///< a file that tenon did not make
+    wrong_version,     ///< a file of a format version this program does not know
+    wrong_assembly,    ///< a file made by another database type or other policies
+    invalid_argument,  ///< a value outside what the function takes
+    invalid_text,      ///< bytes that are not UTF-8
+    unsorted_keys,     ///< keys that had to be sorted are not
+    too_large,         ///< a value or record beyond a stated limit
+    read_only,         ///< a write to something that takes none
+    poisoned,          ///< an earlier sync failed: reopen to go on
+};
+
+/// The field's name of an error kind, e.g. "corrupt".
+constexpr std::string_view to_string(errc kind) noexcept {
+    switch (kind) {
+        case errc::io: return "io";
+        case errc::full: return "full";
+        case errc::corrupt: return "corrupt";
+        case errc::not_found: return "not found";
+        case errc::exists: return "exists";
+        case errc::duplicate_key: return "duplicate key";
+        case errc::conflict: return "conflict";
+        case errc::locked: return "locked";
+        case errc::not_ours: return "not ours";
+        case errc::wrong_version: return "wrong version";
+        case errc::wrong_assembly: return "wrong assembly";
+        case errc::invalid_argument: return "invalid argument";
+        case errc::invalid_text: return "invalid text";
+        case errc::unsorted_keys: return "unsorted keys";
+        case errc::too_large: return "too large";
+        case errc::read_only: return "read only";
+        case errc::poisoned: return "poisoned";
+    }
+    return "unknown";
+}
+
+/// What went wrong: a kind for programs and one sentence for people, which names the file, offset or
+/// row, what was expected, and what to do where something can be done.
+struct error {
+    errc        kind;
+    std::string message;
+
+    /// The same error seen from one level up: "while opening x: message".
+    [[nodiscard]] error while_(std::string_view doing) && {
+        message.insert(0, std::string("while ").append(doing).append(": "));
+        return std::move(*this);
+    }
+};
+
+/// A T, or why there is none. The interface is that of std::expected (C++23).
+///
+/// Always tl::expected, also where std::expected exists: a type that changed with -std would break programs
+/// that link objects of both (docs/decisions/2026-11-21-result-type.md).
+template <class T>
+using result = tl::expected<T, error>;
+
+/// `return fail(errc::io, "sentence");` from any function that returns a result.
+[[nodiscard]] inline tl::unexpected<error> fail(errc kind, std::string message) {
+    return tl::unexpected<error>(error{kind, std::move(message)});
+}
+/// `return fail(std::move(other).error());` hands an error on.
+[[nodiscard]] inline tl::unexpected<error> fail(error e) { return tl::unexpected<error>(std::move(e)); }
+
+}  // namespace tenon

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// The contract of axis::page_store: immutable extents in one file, and a root that is replaced atomically.
+#pragma once
+
+#include "tenon/core/axis.hpp"
+#include "tenon/core/bytes.hpp"
+#include "tenon/core/result.hpp"
+#include "tenon/file/concept.hpp"
+
+#include <concepts>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace tenon {
+
+/// A piece of the store: `size` payload bytes that begin at byte `offset` of the file (a multiple of 4096).
+struct extent {
+    std::uint64_t offset = 0;
+    std::uint64_t size   = 0;
+    friend constexpr auto operator<=>(extent, extent) = default;
+};
+
+/// The bytes of an extent, 64-byte aligned, valid as long as this object or a copy of it lives (and the
+/// extent is not released).
+class extent_view {
+public:
+    extent_view() = default;
+    extent_view(byte_view bytes, std::shared_ptr<void const> owner) : bytes_(bytes), owner_(std::move(owner)) {}
+    byte_view bytes() const noexcept { return bytes_; }
+
+private:
+    byte_view                   bytes_;
+    std::shared_ptr<void const> owner_;
+};
+
+/// Amounts, not kinds.
+struct store_options {
+    std::string signature;         ///< the database type in words; a file made with another is refused (errc::wrong_assembly names both)
+    bool        create    = true;  ///< make the file when it does not exist
+    bool        read_only = false;
+};
+
+struct store_stats {
+    std::uint64_t file_bytes = 0;
+    std::uint64_t live_bytes = 0;  ///< in extents that are in use, overhead included
+    std::uint64_t free_bytes = 0;  ///< inside the file, to be used again
+    std::uint64_t generation = 0;  ///< of the newest root; 0 before the first
+};
+
+/// An open page store over some file system.
+///
+/// | expression | meaning |
+/// | --- | --- |
+/// | `S::open(fs, path, options)` | `result<S>`; locks the file (errc::locked), checks header and signature (not_ours, wrong_version, wrong_assembly), takes the newest valid root |
+/// | `s.write(bytes)` | a new extent that holds a copy of the bytes; not durable before the next publish. Never overwrites a live extent. errc::full leaves everything as it was |
+/// | `cs.read(e)` | its bytes; errc::corrupt when e is outside the file or (checksummed stores) the bytes are not what was written |
+/// | `s.release(e)` | the space may be used again at once; the caller has made sure that no durable root and no reader needs it |
+/// | `s.publish(bytes)` | makes all extents durable, then replaces the root atomically: after a crash the root is the old or the new one. Two alternating, checksummed slots. After an error every later write and publish returns errc::poisoned |
+/// | `cs.root()` | the bytes last published, empty before the first |
+/// | `s.retain(extents)` | after open and before the first write: all space outside these extents (and the root) is free; errc::corrupt when they overlap or leave the file |
+/// | `cs.verify()` | reads all live extents and the root, errc::corrupt names the first bad offset |
+/// | `cs.stats()` | sizes |
+///
+/// Threads: all members but open and retain may be called concurrently.
+template <class S>
+concept page_store = std::movable<S> && requires(S s, S const cs, byte_view bytes, extent e, std::span<extent const> es,
+                                                 typename S::file_system fs, std::string const& path, store_options const& o) {
+    { S::open(fs, path, o) } -> std::same_as<result<S>>;
+    { s.write(bytes) } -> std::same_as<result<extent>>;
+    { cs.read(e) } -> std::same_as<result<extent_view>>;
+    { s.release(e) } -> std::same_as<void>;
+    { s.publish(bytes) } -> std::same_as<result<void>>;
+    { cs.root() } -> std::same_as<byte_vector>;
+    { s.retain(es) } -> std::same_as<result<void>>;
+    { cs.verify() } -> std::same_as<result<void>>;
+    { cs.stats() } -> std::same_as<store_stats>;
+};
+
+/// A policy on axis::page_store: `P::template store<FileSystem>` is a page_store. `P::name` says what it is,
+/// `P::format` names the bytes on disk (stores with equal formats open each other's files),
+/// `P::persistent` is false when nothing survives the process.
+template <class P, class FS>
+concept page_store_policy = std::same_as<typename P::policy_axis, axis::page_store> && page_store<typename P::template store<FS>> && requires {
+    { P::name } -> std::convertible_to<std::string_view>;
+    { P::format } -> std::convertible_to<std::string_view>;
+    { P::persistent } -> std::convertible_to<bool>;
+};
+
+}  // namespace tenon

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// The contract of axis::wal: an ordered log of records that survives what its policy says.
+#pragma once
+
+#include "tenon/core/axis.hpp"
+#include "tenon/core/bytes.hpp"
+#include "tenon/core/result.hpp"
+#include "tenon/core/units.hpp"
+#include "tenon/file/concept.hpp"
+
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace tenon {
+
+/// What an acknowledged record survives; each includes the ones before.
+enum class survives : unsigned char { nothing, process_kill, power_loss };
+
+struct wal_options {
+    std::uint64_t identity      = 0;          ///< of the database; segments of another are refused
+    bytes_count   segment_bytes = {16u << 20};
+    std::uint64_t interval_ns   = 10'000'000; ///< for sync_interval
+    bool          read_only     = false;
+};
+
+struct wal_stats {
+    std::uint64_t appended_records = 0, appended_bytes = 0, syncs = 0, segments = 0, live_bytes = 0;
+};
+
+/// What replay saw.
+struct replay_report {
+    std::uint64_t records        = 0;
+    std::uint64_t bytes          = 0;
+    std::uint64_t truncated_bytes = 0;  ///< of a torn tail that was cut: never acknowledged
+    lsn           end{};                ///< where the next record begins
+};
+
+/// Called with the end of a record and its bytes, which live until it returns.
+using replay_visitor = std::function<result<void>(lsn end, byte_view record)>;
+
+/// An open log.
+///
+/// | expression | meaning |
+/// | --- | --- |
+/// | `L::open(fs, path, options)` | `result<L>`; `path` is a directory, made when absent |
+/// | `l.replay(from, visit)` | first call after open, once: every intact record that begins at or after `from`, in order; a torn tail is cut and reported, damage before the last intact record is errc::corrupt, a log that begins after `from` is errc::corrupt |
+/// | `l.append(record)` | the record's end; records are ordered by the order of the calls. 1 byte to 1 GiB, else errc::too_large. Not yet durable |
+/// | `l.sync(end)` | returns when all records up to `end` are as durable as the policy promises. Many threads may wait; one sync may serve them all |
+/// | `l.sync_all()` | everything appended survives power loss if the policy can do that at all (also for no_sync: clean close, checkpoints) |
+/// | `l.release(upto)` | records before `upto` are not needed any more: their space may be recycled |
+/// | `cl.end()` | where the next record begins |
+/// | `cl.stats()` | counts |
+///
+/// A failed write or sync poisons the log: that call, every waiter and every later append or sync gets an error
+/// (errc::full and errc::io at first, then errc::poisoned), and nothing is retried.
+/// Threads: append, sync, sync_all, release, end, stats may be called concurrently.
+template <class L>
+concept wal = std::movable<L> && requires(L l, L const cl, typename L::file_system fs, std::string const& path,
+                                          wal_options const& o, byte_view record, lsn at, replay_visitor const& visit) {
+    { L::open(fs, path, o) } -> std::same_as<result<L>>;
+    { l.replay(at, visit) } -> std::same_as<result<replay_report>>;
+    { l.append(record) } -> std::same_as<result<lsn>>;
+    { l.sync(at) } -> std::same_as<result<void>>;
+    { l.sync_all() } -> std::same_as<result<void>>;
+    { l.release(at) } -> std::same_as<result<void>>;
+    { cl.end() } -> std::same_as<lsn>;
+    { cl.stats() } -> std::same_as<wal_stats>;
+};
+
+/// A policy on axis::wal: `P::template log<FileSystem>` is a wal. `P::promise` is what an acknowledged commit survives.
+template <class P, class FS>
+concept wal_policy = std::same_as<typename P::policy_axis, axis::wal> && wal<typename P::template log<FS>> && requires {
+    { P::name } -> std::convertible_to<std::string_view>;
+    { P::promise } -> std::convertible_to<survives>;
+};
+
+}  // namespace tenon
