@@ -20,16 +20,16 @@ using byte_vector = std::vector<std::byte>;
 
 /// Types whose memory is their format.
 template <class T>
-concept flat = std::is_trivially_copyable_v<T>;
+concept flat_type = std::is_trivially_copyable_v<T>;
 
 inline byte_view as_bytes(std::string_view s) noexcept { return {reinterpret_cast<std::byte const*>(s.data()), s.size()}; }
 inline std::string_view as_chars(byte_view b) noexcept { return {reinterpret_cast<char const*>(b.data()), b.size()}; }
 
-template <flat T>
+template <flat_type T>
 byte_view object_bytes(T const& value) noexcept { return std::as_bytes(std::span<T const, 1>(&value, 1)); }
 
 /// Appends a value's bytes.
-template <flat T>
+template <flat_type T>
 void put(byte_vector& out, T const& value) {
     auto const at = out.size();
     out.resize(at + sizeof(T));
@@ -47,7 +47,7 @@ inline void pad_to(byte_vector& out, std::size_t alignment) {
 }
 
 /// Reads a value from possibly unaligned memory. Precondition: sizeof(T) bytes are there.
-template <flat T>
+template <flat_type T>
 T load(std::byte const* from) noexcept {
     T value;
     std::memcpy(&value, from, sizeof(T));
@@ -60,7 +60,7 @@ class byte_reader {
 public:
     explicit byte_reader(byte_view bytes) noexcept : rest_(bytes) {}
 
-    template <flat T>
+    template <flat_type T>
     T get() noexcept {
         if (rest_.size() < sizeof(T)) { ok_ = false; rest_ = {}; return T{}; }
         T value = load<T>(rest_.data());
@@ -87,7 +87,7 @@ private:
 
 /// n values of T that lie at `offset` in untrusted bytes; empty and false when they do not fit or are
 /// not aligned for T.
-template <flat T>
+template <flat_type T>
 bool view_array(byte_view bytes, std::uint64_t offset, std::uint64_t n, std::span<T const>& out) noexcept {
     out = {};
     if (offset > bytes.size() || n > (bytes.size() - offset) / sizeof(T)) return false;
