@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 AXES = {
-    "model", "file", "page_store", "wal", "ordered_index", "ordered_map", "filter", "metric",
+    "work", "model", "file", "page_store", "wal", "ordered_index", "ordered_map", "filter", "metric",
     "vector_index", "spatial_index", "text_index",
 }
 LATER = {"run", "concurrency"}  # may include policies, and each other
