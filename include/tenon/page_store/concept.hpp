@@ -29,6 +29,8 @@ public:
     extent_view() = default;
     extent_view(byte_view bytes, std::shared_ptr<void const> owner) : bytes_(bytes), owner_(std::move(owner)) {}
     byte_view bytes() const noexcept { return bytes_; }
+    /// What keeps the bytes alive; for views of a part of them.
+    std::shared_ptr<void const> const& owner() const noexcept { return owner_; }
 
 private:
     byte_view                   bytes_;
@@ -57,7 +59,7 @@ struct store_stats {
 /// | `s.write(bytes)` | a new extent that holds a copy of the bytes; not durable before the next publish. Never overwrites a live extent. errc::full leaves everything as it was |
 /// | `cs.read(e)` | its bytes; errc::corrupt when e is outside the file or (checksummed stores) the bytes are not what was written |
 /// | `s.release(e)` | the space may be used again at once; the caller has made sure that no durable root and no reader needs it |
-/// | `s.publish(bytes)` | makes all extents durable, then replaces the root atomically: after a crash the root is the old or the new one. Two alternating, checksummed slots. After an error every later write and publish returns errc::poisoned |
+/// | `s.publish(bytes)` | makes all extents durable, then replaces the root atomically: after a crash the root is the old or the new one. Two alternating, checksummed slots. errc::full and too_large leave everything as it was; after any other error every later write and publish returns errc::poisoned |
 /// | `cs.root()` | the bytes last published, empty before the first |
 /// | `s.retain(extents)` | after open and before the first write: all space outside these extents (and the root) is free; errc::corrupt when they overlap or leave the file |
 /// | `cs.verify()` | reads all live extents and the root, errc::corrupt names the first bad offset |

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which parts of a page file are free: best fit, coalescing, in memory only.
+#pragma once
+
+#include <cstdint>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+namespace tenon::detail::pages {
+
+/// free_space - the free blocks of [begin, end), by offset and by size.
+///
+/// Maps        length -> offset of the smallest block that holds it, the lowest of equals.
+/// Guarantee   free blocks never touch one another: neighbours are joined at once.
+/// Cost        every member O(log blocks).
+/// Threads     none: the owner locks.
+/// Invariants  (1) blocks are disjoint, inside [begin, end) and not adjacent. (2) free_bytes() is their sum.
+class free_space {
+public:
+    free_space() = default;
+    /// All of [begin, end) is in use.
+    free_space(std::uint64_t begin, std::uint64_t end) : begin_(begin), end_(end) {}
+
+    /// Takes `length` bytes out of a free block; nothing when none is long enough. Precondition: length > 0.
+    std::optional<std::uint64_t> take(std::uint64_t length) {
+        auto const best = by_size_.lower_bound({length, 0});
+        if (best == by_size_.end()) return std::nullopt;
+        auto const [size, offset] = *best;
+        remove(offset, size);
+        if (size > length) insert(offset + length, size - length);
+        return offset;
+    }
+
+    /// Gives [offset, offset + length) back. Precondition: it is in use.
+    void give(std::uint64_t offset, std::uint64_t length) {
+        auto after = by_offset_.lower_bound(offset);
+        if (after != by_offset_.begin()) {
+            auto const [o, n] = *std::prev(after);
+            if (o + n == offset) {
+                remove(o, n);
+                offset = o;
+                length += n;
+            }
+        }
+        after = by_offset_.lower_bound(offset);
+        if (after != by_offset_.end() && after->first == offset + length) {
+            auto const [o, n] = *after;
+            remove(o, n);
+            length += n;
+        }
+        insert(offset, length);
+    }
+
+    /// Moves the end outwards; what is won is free.
+    void extend(std::uint64_t new_end) {
+        if (new_end <= end_) return;
+        auto const from = std::exchange(end_, new_end);
+        give(from, new_end - from);
+    }
+
+    /// Moves the end inwards. Precondition: [new_end, end) is free.
+    void cut(std::uint64_t new_end) {
+        auto const [offset, length] = *by_offset_.rbegin();
+        remove(offset, length);
+        if (offset < new_end) insert(offset, new_end - offset);
+        end_ = new_end;
+    }
+
+    /// The length of the free block that touches the end, 0 when the last byte is in use.
+    std::uint64_t tail() const noexcept {
+        if (by_offset_.empty()) return 0;
+        auto const& [offset, length] = *by_offset_.rbegin();
+        return offset + length == end_ ? length : 0;
+    }
+
+    std::uint64_t end() const noexcept { return end_; }
+    std::uint64_t free_bytes() const noexcept { return free_; }
+    std::uint64_t used_bytes() const noexcept { return end_ - begin_ - free_; }
+
+    /// Whether the invariants hold; for tests. O(blocks).
+    bool validate() const {
+        if (by_offset_.size() != by_size_.size()) return false;
+        std::uint64_t sum = 0, last = 0;
+        bool          first = true;
+        for (auto const& [offset, length] : by_offset_) {
+            if (length == 0 || offset < begin_ || offset + length > end_) return false;
+            if (!first && offset <= last) return false;
+            if (by_size_.count({length, offset}) == 0) return false;
+            first = false;
+            last  = offset + length;
+            sum += length;
+        }
+        return sum == free_;
+    }
+
+private:
+    void insert(std::uint64_t offset, std::uint64_t length) {
+        by_offset_.emplace(offset, length);
+        by_size_.emplace(length, offset);
+        free_ += length;
+    }
+    void remove(std::uint64_t offset, std::uint64_t length) {
+        by_offset_.erase(offset);
+        by_size_.erase({length, offset});
+        free_ -= length;
+    }
+
+    std::uint64_t                                      begin_ = 0, end_ = 0, free_ = 0;
+    std::map<std::uint64_t, std::uint64_t>             by_offset_;
+    std::set<std::pair<std::uint64_t, std::uint64_t>> by_size_;
+};
+
+}  // namespace tenon::detail::pages
