@@ -40,8 +40,9 @@ inline double haversine_metres(lonlat a, lonlat b) noexcept {
 /// Use when    a vector index shall hold places; a spatial index is the better home for them. Positions as floats are
 ///             good to about a metre.
 struct haversine {
-    using policy_axis                      = axis::metric;
-    static constexpr std::string_view name = "tenon.haversine/1";
+    using policy_axis                           = axis::metric;
+    static constexpr std::string_view name      = "tenon.haversine/1";
+    static constexpr std::size_t      fixed_dim = 2;  ///< indexes refuse vectors of another dim
 
     /// Precondition: dim is 2.
     static float distance(float const* a, float const* b, std::size_t) noexcept {
