@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: Apache-2.0
+// A disk in memory that loses power: at any operation, keeping any legal part of what was not synced.
+#pragma once
+
+#include "tenon/core/contract.hpp"
+#include "tenon/file/concept.hpp"
+#include "tenon/file/paths.hpp"
+#include "tenon/file/simulated_image.hpp"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <utility>
+
+#include <unistd.h>
+
+/// simulated_files - a deterministic world with a power switch.
+///
+///     tenon::simulated_files disk;
+///     disk.crash_at(17);                                    // operation 17 is in flight when the power goes
+///     ...                                                   // work; from there on every call fails with errc::io
+///     auto found = disk.after_power_loss(seed);             // a world with one legal disk state
+///
+/// Operations  write, resize, sync, create, rename, remove, make_directory, sync_directory are numbered from 1. Calls
+///             that change nothing (reads, opening what exists, refused calls, empty writes) have no number.
+/// Survives    of a file: content and size of its last sync. Of a directory: its entries at its last sync_directory; a rename
+///             between directories counts when either is synced. A file whose entry is lost is gone, synced or not, and so
+///             is all that lies in a directory whose own entry is lost.
+/// May survive everything else, each part by itself: each 512-byte sector of a write (a sector holds its synced content or that after
+///             any later write to it), each file extension (whole, up to a sector, or not; missing bytes are zeros), each
+///             resize, creation, rename, removal and new directory. This goes for the operation in flight as well.
+/// Guarantee   equal calls and seeds give equal worlds. Locks do not survive. now_ns is a counter that goes on after power loss.
+/// Cost        a state costs a pointer per 4 KiB page plus the unsynced bytes.
+/// Errors      as the concept; errc::io "simulated power loss" once crashed; errc::full beyond 16 GiB a file.
+/// Threads     everything may be called concurrently, one at a time inside.
+/// Limits      a disk that lies about syncs, or loses synced sectors, is not modelled; bytes that appear instead of lost ones are zeros.
+/// Use when    proving that what was acknowledged survives (testing/crash.hpp sweeps it).
+namespace tenon {
+
+class simulated_files {
+    struct node {
+        std::uint64_t                   id;
+        detail::sim_image               live, durable;
+        std::vector<detail::sim_change> changes;
+        void const*                     holder = nullptr;
+    };
+    using node_pointer = std::shared_ptr<node>;
+
+    enum class kind : unsigned char { write, resize, sync, create, rename, remove, make_directory, sync_directory };
+    struct operation {
+        kind          what;
+        std::string   path, to;
+        std::uint64_t offset = 0, size = 0;
+    };
+    /// A change of names that no directory sync has covered.
+    struct name_change {
+        std::uint64_t number;
+        kind          what;
+        std::string   path, to;
+        node_pointer  file;
+    };
+    struct names {
+        std::map<std::string, node_pointer> files;
+        std::set<std::string>               directories{"/"};
+
+        void apply(name_change const& c) {
+            switch (c.what) {
+                case kind::create: files[c.path] = c.file; break;
+                case kind::remove: files.erase(c.path); break;
+                case kind::make_directory:
+                    files.erase(c.path);  // whose removal was lost
+                    directories.insert(c.path);
+                    break;
+                default:
+                    files[c.to] = c.file;
+                    if (auto at = files.find(c.path); at != files.end() && at->second == c.file) files.erase(at);
+            }
+        }
+    };
+    struct world {
+        mutable std::mutex       mutex;
+        names                    live, durable;
+        std::vector<name_change> changes;
+        std::vector<operation>   log;
+        std::uint64_t            crash_at = 0, clock = 0, next_id = 1;
+        bool                     dead = false;
+
+        /// Numbers an operation. False: power goes while it is in flight.
+        bool begin(operation o) {
+            log.push_back(std::move(o));
+            dead = log.size() == crash_at;
+            return !dead;
+        }
+        tl::unexpected<error> power_loss() const {
+            return fail(errc::io, "simulated power loss at operation " + text(crash_at));
+        }
+        std::string text(std::uint64_t number) const {
+            if (number == 0 || number > log.size()) return std::to_string(number) + " (none)";
+            auto const& o     = log[static_cast<std::size_t>(number - 1)];
+            auto const  named = [&](std::string_view what) { return std::string(what) + " '" + o.path + "'"; };
+            auto const  words = [&]() -> std::string {
+                switch (o.what) {
+                    case kind::write:
+                        return named("write") + " " + std::to_string(o.size) + " bytes at offset " + std::to_string(o.offset);
+                    case kind::resize: return named("resize") + " to " + std::to_string(o.size) + " bytes";
+                    case kind::sync: return named("sync");
+                    case kind::create: return named("create");
+                    case kind::rename: return named("rename") + " to '" + o.to + "'";
+                    case kind::remove: return named("remove");
+                    case kind::make_directory: return named("make directory");
+                    case kind::sync_directory: return named("sync directory");
+                }
+                return {};
+            };
+            return std::to_string(number) + " (" + words() + ")";
+        }
+    };
+
+public:
+    using policy_axis                      = axis::file;
+    static constexpr std::string_view name = "simulated";
+
+    /// The states that need no seed.
+    enum class kept : unsigned char {
+        nothing,     ///< only what must survive
+        finished,    ///< every operation that returned and nothing of the one in flight, as when only the process is killed
+        everything,  ///< the operation in flight as well
+    };
+
+    class file {
+    public:
+        result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> to) const {
+            std::lock_guard const guard(state_->in->mutex);
+            if (state_->in->dead) return state_->in->power_loss();
+            return state_->at->live.read(offset, to);
+        }
+        result<void> write_at(std::uint64_t offset, byte_view bytes) {
+            std::lock_guard const guard(state_->in->mutex);
+            if (state_->in->dead) return state_->in->power_loss();
+            if (!state_->writable) return detail::file_read_only("write to", path());
+            if (bytes.empty()) return {};
+            if (offset > largest || bytes.size() > largest - offset) return too_full();
+            auto const go = state_->in->begin({kind::write, path(), {}, offset, bytes.size()});
+            state_->at->changes.push_back(
+                {state_->in->log.size(), offset, state_->at->live.size(), byte_vector(bytes.begin(), bytes.end())});
+            if (!go) return state_->in->power_loss();
+            state_->at->live.write(offset, bytes);
+            return {};
+        }
+        result<std::uint64_t> size() const {
+            std::lock_guard const guard(state_->in->mutex);
+            if (state_->in->dead) return state_->in->power_loss();
+            return state_->at->live.size();
+        }
+        result<void> resize(std::uint64_t n) {
+            std::lock_guard const guard(state_->in->mutex);
+            if (state_->in->dead) return state_->in->power_loss();
+            if (!state_->writable) return detail::file_read_only("resize", path());
+            if (n > largest) return too_full();
+            auto const go = state_->in->begin({kind::resize, path(), {}, 0, n});
+            state_->at->changes.push_back({state_->in->log.size(), n, state_->at->live.size(), {}});
+            if (!go) return state_->in->power_loss();
+            state_->at->live.resize(n);
+            return {};
+        }
+        result<void> sync() {
+            std::lock_guard const guard(state_->in->mutex);
+            if (state_->in->dead) return state_->in->power_loss();
+            if (!state_->in->begin({kind::sync, path(), {}})) return state_->in->power_loss();
+            auto& at = *state_->at;
+            if (std::all_of(at.changes.begin(), at.changes.end(), [](auto& c) { return c.is_write(); }))
+                for (auto const& c : at.changes) at.durable.adopt(at.live, c.offset, c.bytes.size());
+            else
+                at.durable = at.live;
+            at.changes.clear();
+            return {};
+        }
+        /// Doing it again on the same open file changes nothing.
+        result<void> lock() {
+            std::lock_guard const guard(state_->in->mutex);
+            if (state_->in->dead) return state_->in->power_loss();
+            auto& holder = state_->at->holder;
+            if (holder != nullptr && holder != state_.get())
+                return fail(errc::locked, "'" + path() + "' is in use by process " + std::to_string(::getpid()) + " (this one); close it there first");
+            holder = state_.get();
+            return {};
+        }
+        std::string const& path() const noexcept { return state_->path; }
+
+    private:
+        friend class simulated_files;
+        static constexpr std::uint64_t largest = std::uint64_t{16} << 30;
+
+        struct state {
+            std::shared_ptr<world> in;
+            node_pointer           at;
+            bool                   writable;
+            std::string            path;
+
+            state(std::shared_ptr<world> w, node_pointer n, bool may_write, std::string p)
+                : in(std::move(w)), at(std::move(n)), writable(may_write), path(std::move(p)) {}
+            state(state const&)            = delete;
+            state& operator=(state const&) = delete;
+            ~state() {
+                std::lock_guard const guard(in->mutex);
+                if (at->holder == this) at->holder = nullptr;
+            }
+        };
+        file(std::shared_ptr<world> in, node_pointer at, bool writable, std::string path)
+            : state_(std::make_unique<state>(std::move(in), std::move(at), writable, std::move(path))) {}
+        tl::unexpected<error> too_full() const { return fail(errc::full, "'" + path() + "' would grow beyond 16 GiB, the simulated disk's limit"); }
+
+        std::unique_ptr<state> state_;
+    };
+
+    /// A new, empty world.
+    simulated_files() : world_(std::make_shared<world>()) {}
+
+    result<file> open(std::string const& path, open_mode mode) {
+        auto const            key = detail::file_normal_path(path);
+        std::lock_guard const guard(world_->mutex);
+        if (world_->dead) return world_->power_loss();
+        if (world_->live.directories.contains(key)) return detail::file_is_directory("open", path);
+        auto found = world_->live.files.find(key);
+        if (found == world_->live.files.end()) {
+            if (mode != open_mode::create) return detail::file_missing(path);
+            if (!world_->live.directories.contains(parent_directory(key))) return detail::file_no_parent(path);
+            auto made = std::make_shared<node>();
+            made->id  = world_->next_id++;
+            if (!change(kind::create, path, {}, key, {}, std::move(made))) return world_->power_loss();
+            found = world_->live.files.find(key);
+        }
+        return file(world_, found->second, mode != open_mode::read_only, path);
+    }
+    result<bool> exists(std::string const& path) {
+        auto const            key = detail::file_normal_path(path);
+        std::lock_guard const guard(world_->mutex);
+        if (world_->dead) return world_->power_loss();
+        return world_->live.files.contains(key) || world_->live.directories.contains(key);
+    }
+    result<void> remove(std::string const& path) {
+        auto const            key = detail::file_normal_path(path);
+        std::lock_guard const guard(world_->mutex);
+        if (world_->dead) return world_->power_loss();
+        if (world_->live.directories.contains(key)) return detail::file_is_directory("remove", path);
+        if (!world_->live.files.contains(key)) return detail::file_missing(path);
+        if (!change(kind::remove, path, {}, key, {}, nullptr)) return world_->power_loss();
+        return {};
+    }
+    result<void> rename(std::string const& from, std::string const& to) {
+        auto const            old_key = detail::file_normal_path(from), new_key = detail::file_normal_path(to);
+        std::lock_guard const guard(world_->mutex);
+        if (world_->dead) return world_->power_loss();
+        if (world_->live.directories.contains(old_key)) return detail::file_is_directory("rename", from);
+        if (world_->live.directories.contains(new_key)) return detail::file_is_directory("replace", to);
+        auto const found = world_->live.files.find(old_key);
+        if (found == world_->live.files.end()) return detail::file_missing(from);
+        if (!world_->live.directories.contains(parent_directory(new_key))) return detail::file_no_parent(to);
+        if (old_key == new_key) return {};
+        if (!change(kind::rename, from, to, old_key, new_key, found->second)) return world_->power_loss();
+        return {};
+    }
+    result<void> make_directory(std::string const& path) {
+        auto const            key = detail::file_normal_path(path);
+        std::lock_guard const guard(world_->mutex);
+        if (world_->dead) return world_->power_loss();
+        if (world_->live.directories.contains(key)) return {};
+        if (world_->live.files.contains(key)) return detail::file_is_no_directory(path);
+        if (!world_->live.directories.contains(parent_directory(key))) return detail::file_no_parent(path);
+        if (!change(kind::make_directory, path, {}, key, {}, nullptr)) return world_->power_loss();
+        return {};
+    }
+    result<std::vector<std::string>> list(std::string const& path) {
+        auto const            key = detail::file_normal_path(path);
+        std::lock_guard const guard(world_->mutex);
+        if (world_->dead) return world_->power_loss();
+        if (!world_->live.directories.contains(key)) return detail::file_no_directory(path);
+        std::vector<std::string> found;
+        for (auto const& [at, ignored] : world_->live.files) detail::file_collect_child(found, key, at);
+        for (auto const& at : world_->live.directories) detail::file_collect_child(found, key, at);
+        std::sort(found.begin(), found.end());
+        return found;
+    }
+    result<void> sync_directory(std::string const& path) {
+        auto const            key = detail::file_normal_path(path);
+        std::lock_guard const guard(world_->mutex);
+        if (world_->dead) return world_->power_loss();
+        if (!world_->live.directories.contains(key)) return detail::file_no_directory(path);
+        if (!world_->begin({kind::sync_directory, path, {}})) return world_->power_loss();
+
+        // A rename out of this directory drags along what came before it under its new name.
+        auto&                 changes = world_->changes;
+        std::set<std::string> dragged;
+        std::vector<bool>     covered(changes.size(), false);
+        for (auto i = changes.size(); i-- > 0;) {
+            auto const& c = changes[i];
+            covered[i]    = parent_directory(c.path) == key || dragged.contains(c.path) ||
+                         (c.what == kind::rename && (parent_directory(c.to) == key || dragged.contains(c.to)));
+            if (!covered[i]) continue;
+            dragged.insert(c.path);
+            if (c.what == kind::rename) dragged.insert(c.to);
+        }
+        std::vector<name_change> open;
+        for (std::size_t i = 0; i < changes.size(); ++i) {
+            if (covered[i]) world_->durable.apply(changes[i]);
+            else open.push_back(std::move(changes[i]));
+        }
+        changes = std::move(open);
+        return {};
+    }
+    std::uint64_t now_ns() {
+        std::lock_guard const guard(world_->mutex);
+        return world_->clock += 1000;
+    }
+
+    /// Power goes while operation `number` is in flight (counted from 1 over the world's life); 0 is never.
+    /// Precondition: that operation has not begun.
+    void crash_at(std::uint64_t number) {
+        std::lock_guard const guard(world_->mutex);
+        expects(number == 0 || number > world_->log.size(), "crash_at needs the number of an operation that is still to come");
+        world_->crash_at = number;
+    }
+    bool crashed() const {
+        std::lock_guard const guard(world_->mutex);
+        return world_->dead;
+    }
+    /// How many operations have begun.
+    std::uint64_t operations() const {
+        std::lock_guard const guard(world_->mutex);
+        return world_->log.size();
+    }
+    /// An operation in words, e.g. "17 (write 'a.log' 512 bytes at offset 4096)".
+    std::string operation_text(std::uint64_t number) const {
+        std::lock_guard const guard(world_->mutex);
+        return world_->text(number);
+    }
+    /// All operations in words.
+    std::vector<std::string> log() const {
+        std::lock_guard const    guard(world_->mutex);
+        std::vector<std::string> out;
+        for (std::uint64_t n = 1; n <= world_->log.size(); ++n) out.push_back(world_->text(n));
+        return out;
+    }
+
+    /// A new world as the disk may be found after power loss now (or at the crash). This world stays as it is.
+    simulated_files after_power_loss(kept what) const {
+        detail::sim_fate fate;
+        fate.how = what == kept::nothing ? detail::sim_fate::rule::nothing
+                   : what == kept::everything ? detail::sim_fate::rule::everything
+                                              : detail::sim_fate::rule::finished;
+        return survivor(fate);
+    }
+    /// Seeds differ in how much they keep, and whether what is kept is scattered or a prefix of the operations.
+    simulated_files after_power_loss(std::uint64_t seed) const {
+        static constexpr unsigned share[] = {13, 77, 128, 179, 243, 256};
+        detail::sim_fate          fate;
+        fate.seed      = seed;
+        fate.keep_data = share[fate.draw(4, 0, 0) % 6];
+        fate.keep_meta = share[fate.draw(4, 1, 0) % 6];
+        fate.how       = fate.draw(4, 2, 0) % 4 == 0 ? detail::sim_fate::rule::prefix : detail::sim_fate::rule::scattered;
+        return survivor(fate);
+    }
+
+private:
+    /// Begins a change of names and does it. False: power goes, it is in flight.
+    bool change(kind what, std::string const& path, std::string const& to, std::string const& key, std::string const& new_key,
+                node_pointer target) {
+        auto const go = world_->begin({what, path, to});
+        world_->changes.push_back({world_->log.size(), what, key, new_key, std::move(target)});
+        if (go) world_->live.apply(world_->changes.back());
+        return go;
+    }
+
+    simulated_files survivor(detail::sim_fate fate) const {
+        std::lock_guard const guard(world_->mutex);
+        auto const&           old = *world_;
+        if (fate.how == detail::sim_fate::rule::finished) fate.cut = old.dead ? old.crash_at : old.log.size() + 1;
+        if (fate.how == detail::sim_fate::rule::prefix) {
+            auto const first = first_open(old);
+            fate.cut         = first + fate.draw(4, 3, 0) % (old.log.size() + 2 - first);
+        }
+
+        auto left = old.durable;
+        for (auto const& c : old.changes)
+            if (fate.keeps(c.number)) left.apply(c);
+        // What lies in a lost directory is lost. A directory sorts before what it holds.
+        std::erase_if(left.directories, [&](auto const& d) { return d != "/" && !reachable(left.directories, d); });
+
+        simulated_files out;
+        out.world_->clock            = old.clock;
+        out.world_->next_id          = old.next_id;
+        out.world_->live.directories = left.directories;
+        for (auto const& [path, was] : left.files) {
+            if (!left.directories.contains(parent_directory(path))) continue;
+            auto found     = std::make_shared<node>();
+            found->id      = was->id;
+            found->durable = detail::sim_survivor(was->durable, was->changes, was->id, fate);
+            found->live    = found->durable;
+            out.world_->live.files.emplace(path, std::move(found));
+        }
+        out.world_->durable = out.world_->live;
+        return out;
+    }
+    static bool reachable(std::set<std::string> const& directories, std::string path) {
+        while (path != "/") {
+            path = parent_directory(path);
+            if (!directories.contains(path)) return false;
+        }
+        return true;
+    }
+    /// The number of the first operation that a power loss could undo.
+    static std::uint64_t first_open(world const& w) {
+        std::uint64_t first = w.log.size() + 1;
+        if (!w.changes.empty()) first = std::min(first, w.changes.front().number);
+        for (auto const& [path, at] : w.live.files)
+            if (!at->changes.empty()) first = std::min(first, at->changes.front().number);
+        return first;
+    }
+
+    std::shared_ptr<world> world_;
+};
+
+static_assert(file<simulated_files::file>);
+static_assert(file_system<simulated_files>);
+
+}  // namespace tenon
