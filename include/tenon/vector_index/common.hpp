@@ -77,11 +77,12 @@ public:
     bool        full() const noexcept { return size() >= k_; }
     /// Whether a hit at this distance could still enter.
     bool may_enter(float distance) const noexcept { return !full() || (k_ != 0 && distance <= out_[base_].distance); }
+    bool would_enter(vector_hit hit) const noexcept { return !full() || (k_ != 0 && vector_nearer(hit, out_[base_])); }
 
     /// Keeps the hit when it is among the k best and accepted; asks `accept` only then.
     template <class Accept>
     bool offer(vector_hit hit, Accept& accept) {
-        if (full() && (k_ == 0 || !vector_nearer(hit, out_[base_]))) return false;
+        if (!would_enter(hit)) return false;
         if (!accept(hit.at)) return false;
         if (full()) {
             std::pop_heap(first(), out_.end(), vector_nearer);
