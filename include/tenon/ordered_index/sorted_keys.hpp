@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// What all position indexes share: the check that keys are sorted, and the header in front of a model's bytes.
+#pragma once
+
+#include "tenon/model/concept.hpp"
+#include "tenon/ordered_index/concept.hpp"
+
+#include <array>
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace tenon {
+
+/// errc::unsorted_keys with the first rank whose key is NaN or less than the one before it. O(n).
+template <index_key Key>
+result<void> check_sorted(std::span<Key const> keys) {
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        if constexpr (std::floating_point<Key>) {
+            if (keys[i] != keys[i])
+                return fail(errc::unsorted_keys, "the key at rank " + std::to_string(i) + " is NaN, which has no place in an order; remove it first");
+        }
+        if (i > 0 && keys[i] < keys[i - 1])
+            return fail(errc::unsorted_keys, "the key at rank " + std::to_string(i) + " (" + std::to_string(keys[i]) + ") is less than the one before it (" +
+                                                 std::to_string(keys[i - 1]) + "); sort the keys first");
+    }
+    return {};
+}
+
+/// A Key's type as stored on disk: 0x100 unsigned, 0x200 signed, 0x300 floating, plus its bytes.
+template <index_key Key>
+constexpr std::uint32_t index_key_tag =
+    (std::floating_point<Key> ? 0x300u : std::is_signed_v<Key> ? 0x200u : 0x100u) + static_cast<std::uint32_t>(sizeof(Key));
+
+/// The first 128 bytes of every position index: which policy made it, over which keys.
+struct index_header {
+    std::array<char, 8>  magic     = {'t', 'e', 'n', 'o', 'n', 'i', 'd', 'x'};
+    std::uint32_t        version   = 1;
+    std::uint32_t        key_tag   = 0;
+    std::uint64_t        keys      = 0;  ///< number of keys
+    std::uint64_t        bytes     = 0;  ///< of the whole model, this header included
+    std::uint64_t        first_key = 0;  ///< bits of wide_key(first), 0 without keys
+    std::uint64_t        last_key  = 0;
+    std::uint64_t        extra     = 0;  ///< the policy's own (rmi: leaves)
+    std::uint64_t        zero      = 0;
+    std::array<char, 64> name      = {};  ///< the policy's, filled up with zero bytes
+
+    /// A header for these keys. Precondition: name has at most 63 bytes.
+    template <index_key Key>
+    static index_header of(std::string_view policy, std::span<Key const> sorted, std::uint64_t total_bytes, std::uint64_t extra = 0) noexcept {
+        index_header h;
+        h.key_tag = index_key_tag<Key>;
+        h.keys    = sorted.size();
+        h.bytes   = total_bytes;
+        h.extra   = extra;
+        if (!sorted.empty()) {
+            h.first_key = std::bit_cast<std::uint64_t>(static_cast<wide_key<Key>>(sorted.front()));
+            h.last_key  = std::bit_cast<std::uint64_t>(static_cast<wide_key<Key>>(sorted.back()));
+        }
+        std::memcpy(h.name.data(), policy.data(), policy.size() < h.name.size() ? policy.size() : h.name.size() - 1);
+        return h;
+    }
+
+    /// Whether the model is this policy's and was built over keys that begin, end and count like these. O(1).
+    template <index_key Key>
+    static result<index_header> read(byte_view model, std::string_view policy, std::span<Key const> sorted) {
+        return read(model, policy, of(policy, sorted, model.size()));
+    }
+
+private:
+    static result<index_header> read(byte_view model, std::string_view policy, index_header const& e) {
+        if (model.size() < sizeof(index_header))
+            return fail(errc::corrupt, "a position index begins with a header of 128 bytes, but the model has " + std::to_string(model.size()));
+        auto const h = load<index_header>(model.data());
+        if (h.magic != e.magic) return fail(errc::corrupt, "the model does not begin with \"tenonidx\"; these bytes are not a position index");
+        if (h.version != e.version)
+            return fail(errc::wrong_version, "the position index has format version " + std::to_string(h.version) + ", this program reads version 1");
+        if (h.name != e.name) {
+            std::string theirs;
+            for (char c : h.name) {
+                if (c == '\0') break;
+                theirs += c >= ' ' && c <= '~' ? c : '?';
+            }
+            return fail(errc::wrong_assembly, "the position index was made by \"" + theirs + "\" and is opened as \"" + std::string(policy) + "\"; build it again");
+        }
+        if (h.key_tag != e.key_tag)
+            return fail(errc::wrong_assembly, "the position index was made over keys of another type (tag " + std::to_string(h.key_tag) + ", expected " +
+                                                  std::to_string(e.key_tag) + "); build it again");
+        if (h.bytes != e.bytes)
+            return fail(errc::corrupt, "the position index says it has " + std::to_string(h.bytes) + " bytes but " + std::to_string(model.size()) + " are there");
+        if (h.keys != e.keys)
+            return fail(errc::corrupt, "the position index was built over " + std::to_string(h.keys) + " keys but is opened over " + std::to_string(e.keys));
+        if (h.first_key != e.first_key || h.last_key != e.last_key)
+            return fail(errc::corrupt, "the position index was built over keys with another first or last key; build it again");
+        return h;
+    }
+};
+static_assert(sizeof(index_header) == 128 && flat_type<index_header>);
+
+/// First position in [first, last] whose key is not less than k, found without branches that depend on keys. O(log(last - first)).
+template <index_key Key>
+std::uint64_t branchless_lower_bound(Key const* keys, std::uint64_t first, std::uint64_t last, Key k) noexcept {
+    std::uint64_t at = first, n = last - first;
+    while (n > 1) {
+        std::uint64_t const half = n / 2;
+        at += keys[at + half - 1] < k ? half : 0;
+        n -= half;
+    }
+    return at + (n == 1 && keys[at] < k ? 1 : 0);
+}
+
+}  // namespace tenon
