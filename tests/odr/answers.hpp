@@ -49,13 +49,13 @@ odr_answers compute_answers() {
     tenon::prng        random(20240229);
     tenon::byte_vector bytes;
     for (int i = 0; i < 1000; ++i) tenon::put(bytes, random());
-    for (std::size_t n : {0, 1, 7, 8, 63, 64, 1000, 8000}) {
+    for (std::size_t n : {0UL, 1UL, 7UL, 8UL, 63UL, 64UL, 1000UL, 8000UL}) {
         tenon::byte_view const some = tenon::byte_view(bytes).first(n);
         out.emplace_back("crc32c of " + std::to_string(n), tenon::crc32c(some));
         out.emplace_back("hash of " + std::to_string(n), tenon::hash_bytes(some));
     }
     out.emplace_back("metres", std::bit_cast<std::uint64_t>(tenon::haversine_metres({2.35, 48.85}, {-74.0, 40.7})));
-    for (std::size_t dim : {1, 3, 8, 17, 64, 128, 129}) {
+    for (std::size_t dim : {1UL, 3UL, 8UL, 17UL, 64UL, 128UL, 129UL}) {
         std::vector<float> rows;
         for (std::size_t i = 0; i < dim * 9; ++i) rows.push_back(static_cast<float>(random() >> 40) * 0x1p-23F - 1.0F);
         add_distances<tenon::l2_squared>(out, rows, dim);
