@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+// Any file system, with faults on demand: the n-th call fails, writes part of its bytes, or flips a bit.
+#pragma once
+
+#include "tenon/core/contract.hpp"
+#include "tenon/file/archetype.hpp"
+#include "tenon/file/concept.hpp"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+namespace tenon {
+
+/// What a call does instead of its work.
+enum class fault_kind : unsigned char {
+    io,           ///< errc::io, nothing done
+    full,         ///< errc::full, nothing done
+    short_write,  ///< write_at writes the first part of its bytes, then errc::full; other calls as `full`
+    flip_bit,     ///< read_at hands out, write_at stores the bytes with one bit flipped and reports success; other calls work
+};
+
+struct fault {
+    fault_kind    kind = fault_kind::io;
+    std::uint64_t at   = 0;  ///< short_write: how many bytes are written; flip_bit: which bit; both modulo what the call moves
+};
+
+/// The calls that count and can fail.
+enum class file_call : unsigned char {
+    read, write, size, resize, sync, lock, open, exists, remove, rename, make_directory, list, sync_directory
+};
+
+constexpr std::string_view to_string(file_call c) noexcept {
+    constexpr std::string_view names[] = {"read",   "write",  "size",   "resize",         "sync", "lock",          "open",
+                                          "exists", "remove", "rename", "make_directory", "list", "sync_directory"};
+    return names[static_cast<std::size_t>(c)];
+}
+
+/// The faults to come and the calls so far; one per world, shared by all its handles and open files. Thread-safe.
+class fault_plan {
+public:
+    /// The n-th call from now on (from 1) has the fault, once.
+    void fail_nth(std::uint64_t n, fault f = {}) { add({{}, n, f, false}); }
+    /// The n-th call of that kind from now on has the fault, once.
+    void fail_nth(file_call kind, std::uint64_t n, fault f = {}) { add({kind, n, f, false}); }
+    /// The n-th call from now on and all after it have the fault, until clear().
+    void fail_from(std::uint64_t n, fault f = {}) { add({{}, n, f, true}); }
+    /// The n-th call of that kind from now on and all of that kind after it have the fault, until clear().
+    void fail_from(file_call kind, std::uint64_t n, fault f = {}) { add({kind, n, f, true}); }
+    /// Forgets the faults to come; the counters go on.
+    void clear() {
+        std::lock_guard const guard(mutex_);
+        planned_.clear();
+    }
+    /// Calls so far, failed ones included.
+    std::uint64_t calls() const {
+        std::lock_guard const guard(mutex_);
+        std::uint64_t         all = 0;
+        for (auto const n : calls_) all += n;
+        return all;
+    }
+    std::uint64_t calls(file_call kind) const {
+        std::lock_guard const guard(mutex_);
+        return calls_[static_cast<std::size_t>(kind)];
+    }
+    /// Faults that have struck.
+    std::uint64_t struck() const {
+        std::lock_guard const guard(mutex_);
+        return struck_;
+    }
+
+    /// Counts a call and says which fault it has. For those who write wrappers.
+    std::optional<fault> next(file_call kind) {
+        std::lock_guard const guard(mutex_);
+        ++calls_[static_cast<std::size_t>(kind)];
+        std::optional<fault> due;
+        for (auto& p : planned_) {
+            if (p.only && *p.only != kind) continue;
+            if (p.left > 0) --p.left;
+            if (p.left == 0 && !due) due = p.what;
+        }
+        std::erase_if(planned_, [](planned const& p) { return p.left == 0 && !p.stays; });
+        if (due) ++struck_;
+        return due;
+    }
+
+private:
+    struct planned {
+        std::optional<file_call> only;
+        std::uint64_t            left;
+        fault                    what;
+        bool                     stays;
+    };
+    void add(planned p) {
+        expects(p.left > 0, "fail_nth and fail_from count from 1");
+        std::lock_guard const guard(mutex_);
+        planned_.push_back(p);
+    }
+
+    mutable std::mutex            mutex_;
+    std::vector<planned>          planned_;
+    std::array<std::uint64_t, 13> calls_{};
+    std::uint64_t                 struck_ = 0;
+};
+
+/// faulty<Base> - Base, except where its fault_plan says otherwise.
+///
+/// Guarantee   with an empty plan it behaves as Base. A failed call does nothing to Base, but for the part of a short write; a
+///             failed sync leaves the bytes unsynced in Base.
+/// Threads     as Base; which of two concurrent calls is the n-th is open.
+/// Use when    testing that every error is handed on and nothing acknowledged is lost:
+///             for n in 1 ... calls of a good run: faults().fail_nth(n), run, check.
+template <file_system Base>
+class faulty {
+public:
+    using policy_axis                      = axis::file;
+    static constexpr std::string_view name = "faulty";
+
+    class file {
+    public:
+        result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> to) const {
+            auto const f = plan_->next(file_call::read);
+            if (f && f->kind != fault_kind::flip_bit) return refuse(*f, file_call::read, base_.path());
+            auto done = base_.read_at(offset, to);
+            if (f && done && *done > 0) flip(to.first(*done), f->at);
+            return done;
+        }
+        result<void> write_at(std::uint64_t offset, byte_view bytes) {
+            auto const f = plan_->next(file_call::write);
+            if (!f) return base_.write_at(offset, bytes);
+            if (f->kind == fault_kind::flip_bit) {
+                byte_vector changed(bytes.begin(), bytes.end());
+                if (!changed.empty()) flip(changed, f->at);
+                return base_.write_at(offset, changed);
+            }
+            if (f->kind == fault_kind::short_write && !bytes.empty())
+                if (auto part = base_.write_at(offset, bytes.first(static_cast<std::size_t>(f->at % bytes.size()))); !part) return part;
+            return refuse(*f, file_call::write, base_.path());
+        }
+        result<std::uint64_t> size() const {
+            if (auto const f = strikes(*plan_, file_call::size)) return refuse(*f, file_call::size, base_.path());
+            return base_.size();
+        }
+        result<void> resize(std::uint64_t n) {
+            if (auto const f = strikes(*plan_, file_call::resize)) return refuse(*f, file_call::resize, base_.path());
+            return base_.resize(n);
+        }
+        result<void> sync() {
+            if (auto const f = strikes(*plan_, file_call::sync)) return refuse(*f, file_call::sync, base_.path());
+            return base_.sync();
+        }
+        result<void> lock() {
+            if (auto const f = strikes(*plan_, file_call::lock)) return refuse(*f, file_call::lock, base_.path());
+            return base_.lock();
+        }
+        std::string path() const { return base_.path(); }
+
+        /// Base's, for stores that map the file; reads through the map meet no faults.
+        int descriptor() const
+            requires requires(typename Base::file const& b) { { b.descriptor() } -> std::same_as<int>; }
+        {
+            return base_.descriptor();
+        }
+
+    private:
+        friend class faulty;
+        file(typename Base::file base, std::shared_ptr<fault_plan> plan) : base_(std::move(base)), plan_(std::move(plan)) {}
+
+        typename Base::file         base_;
+        std::shared_ptr<fault_plan> plan_;
+    };
+
+    explicit faulty(Base base = Base()) : base_(std::move(base)), plan_(std::make_shared<fault_plan>()) {}
+
+    fault_plan& faults() const noexcept { return *plan_; }
+    /// The world without faults.
+    Base const& base() const noexcept { return base_; }
+    Base&       base() noexcept { return base_; }
+
+    result<file> open(std::string const& path, open_mode mode) {
+        if (auto const f = strikes(*plan_, file_call::open)) return refuse(*f, file_call::open, path);
+        auto opened = base_.open(path, mode);
+        if (!opened) return fail(std::move(opened).error());
+        return file(*std::move(opened), plan_);
+    }
+    result<bool> exists(std::string const& path) {
+        if (auto const f = strikes(*plan_, file_call::exists)) return refuse(*f, file_call::exists, path);
+        return base_.exists(path);
+    }
+    result<void> remove(std::string const& path) {
+        if (auto const f = strikes(*plan_, file_call::remove)) return refuse(*f, file_call::remove, path);
+        return base_.remove(path);
+    }
+    result<void> rename(std::string const& from, std::string const& to) {
+        if (auto const f = strikes(*plan_, file_call::rename)) return refuse(*f, file_call::rename, from);
+        return base_.rename(from, to);
+    }
+    result<void> make_directory(std::string const& path) {
+        if (auto const f = strikes(*plan_, file_call::make_directory)) return refuse(*f, file_call::make_directory, path);
+        return base_.make_directory(path);
+    }
+    result<std::vector<std::string>> list(std::string const& path) {
+        if (auto const f = strikes(*plan_, file_call::list)) return refuse(*f, file_call::list, path);
+        return base_.list(path);
+    }
+    result<void> sync_directory(std::string const& path) {
+        if (auto const f = strikes(*plan_, file_call::sync_directory)) return refuse(*f, file_call::sync_directory, path);
+        return base_.sync_directory(path);
+    }
+    std::uint64_t now_ns() { return base_.now_ns(); }
+
+private:
+    /// Counts a call that moves no bytes; flips pass it by.
+    static std::optional<fault> strikes(fault_plan& plan, file_call kind) {
+        auto f = plan.next(kind);
+        if (f && f->kind == fault_kind::flip_bit) f.reset();
+        return f;
+    }
+    static tl::unexpected<error> refuse(fault const& f, file_call kind, std::string const& path) {
+        auto const io = f.kind == fault_kind::io;
+        return fail(io ? errc::io : errc::full,
+                    std::string("injected fault: ").append(to_string(kind)).append(" of '") + path + (io ? "' failed" : "' found no space left"));
+    }
+    static void flip(std::span<std::byte> bytes, std::uint64_t bit) {
+        bit %= bytes.size() * 8;
+        bytes[static_cast<std::size_t>(bit / 8)] ^= static_cast<std::byte>(1u << (bit % 8));
+    }
+
+    Base                        base_;
+    std::shared_ptr<fault_plan> plan_;
+};
+
+static_assert(file_system<faulty<archetype::file_policy>>);
+
+}  // namespace tenon
