@@ -170,10 +170,10 @@ private:
                 active_segment = segments.back();
                 synced_start   = active_segment.start;
             }
-            // what was just read may be in the kernel only: claim no more than what a sync is known to have covered
-            auto const  safe = segments.empty() ? end : segments.back().start;
+            if (active)  // what was just read may be in the kernel only; after this the marker can vouch for it
+                if (auto done = sync_active(); !done) return done;
             byte_vector marker;
-            detail::wal_put_frame(marker, {.lsn = end, .epoch = epoch + 1, .behind = detail::wal_behind(end, safe)}, {}, seed);
+            detail::wal_put_frame(marker, {.lsn = end, .epoch = epoch + 1, .behind = detail::wal_behind(end, end)}, {}, seed);
             if (auto done = write_frames(marker, end); !done) return done;
             if (auto done = sync_active(); !done) return done;
             ++epoch;
