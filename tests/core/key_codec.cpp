@@ -28,7 +28,7 @@ namespace {
 
 enum class colour : std::int8_t { red = -3, green = 0, blue = 100 };
 
-/// Round trip of every value, and byte order equal to value order for every pair of neighbours and some random pairs.
+/// Round trip of every value, and byte order equal to value order for neighbours and for random pairs.
 template <class T>
 void check_values(std::vector<T> values, std::uint64_t seed) {
     CAPTURE(seed);
@@ -44,7 +44,6 @@ void check_values(std::vector<T> values, std::uint64_t seed) {
         return ea != eb && ea.size() <= eb.size() && std::equal(ea.begin(), ea.end(), eb.begin());  // prefix-free
     };
     std::size_t bad_trip = 0, bad_order = 0, bad_size = 0, bad_cut = 0;
-    std::sort(values.begin(), values.end());
     prng random(seed);
     for (std::size_t i = 0; i < values.size(); ++i) {
         auto const bytes = encode_key(values[i]);
@@ -56,12 +55,9 @@ void check_values(std::vector<T> values, std::uint64_t seed) {
         longer.push_back(std::byte{1});
         bad_cut += decode_key<T>(longer).has_value();
         if (i + 1 < values.size()) bad_order += wrong(values[i], values[i + 1]);
-        bad_order += wrong(values[i], values[random.below(values.size())]);
+        for (int n = 0; n < 3; ++n) bad_order += wrong(values[i], values[random.below(values.size())]);
     }
-    CHECK(bad_trip == 0);
-    CHECK(bad_order == 0);
-    CHECK(bad_size == 0);
-    CHECK(bad_cut == 0);
+    CHECK(std::array{bad_trip, bad_order, bad_size, bad_cut} == std::array<std::size_t, 4>{});
 }
 
 template <class T>

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "tenon/ordered_map/btree.hpp"
 #include "tenon/ordered_map/skip_list.hpp"
+#include "tenon/ordered_map/std_map.hpp"
 #include "tenon/testing/ordered_map.hpp"
 
 #include <doctest/doctest.h>
@@ -13,7 +15,7 @@
 
 using namespace tenon;
 
-TEST_CASE_TEMPLATE("an ordered map agrees with std::map under random operations", Policy, skip_list) {
+TEST_CASE_TEMPLATE("an ordered map agrees with std::map under random operations", Policy, std_map, btree, skip_list) {
     for (std::uint64_t seed : {1u, 2u, 3u}) {
         CAPTURE(seed);
         testing::report r;
