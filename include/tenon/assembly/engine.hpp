@@ -1,0 +1,684 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine: log, memtables, runs and root behind one order of commits.
+#pragma once
+
+#include "tenon/assembly/options.hpp"
+#include "tenon/assembly/recipe.hpp"
+#include "tenon/assembly/root.hpp"
+#include "tenon/assembly/state.hpp"
+#include "tenon/assembly/write_set.hpp"
+#include "tenon/run/builder.hpp"
+#include "tenon/run/merge.hpp"
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace tenon {
+
+/// engine - one canonical type for each recipe; `database` is its face.
+///
+/// A commit is validated, gets a timestamp, is appended to the log and applied to the memtables in one critical section,
+/// then waits for the log; only when its record is durable does `visible` move past it, so nothing is seen before it is as
+/// durable as the log policy promises. A full memtable is frozen, written as a run, and named by a new root.
+///
+/// Threads     all members but open may be called concurrently.
+/// Invariants  (1) timestamps ascend in log order. (2) memtables of a state, then its runs, are newest first and cover
+///             disjoint, descending intervals of commits. (3) every commit <= visible is durable as promised, and is in each state
+///             that is installed after visible reached it. (4) a run holds one version of a key at most. (5) extents are
+///             given back only when a durable root no longer names them and no state holds their run.
+///             Locks are taken in the order work_, commit_, state_.
+template <class Recipe>
+class engine {
+public:
+    using recipe_type      = Recipe;
+    using tables           = typename Recipe::tables;
+    using file_system_type = typename Recipe::file;
+    using store_type       = typename Recipe::page_store::template store<file_system_type>;
+    using log_type         = typename Recipe::wal::template log<file_system_type>;
+    using options          = database_options<file_system_type>;
+    static constexpr std::size_t table_count = std::tuple_size_v<tables>;
+    template <std::size_t T>
+    using table = std::tuple_element_t<T, tables>;
+    /// Whether the store and the log remember anything when the process has ended.
+    static constexpr bool store_persists = Recipe::page_store::persistent;
+    static constexpr bool log_persists   = Recipe::wal::promise != survives::nothing;
+
+private:
+    template <class Tuple>
+    struct over_tables;
+    template <class... T>
+    struct over_tables<std::tuple<T...>> {
+        using states = std::tuple<table_state<T, store_type>...>;
+        using totals = std::tuple<table_totals<T>...>;
+    };
+
+public:
+    using state_type  = typename over_tables<tables>::states;
+    using totals_type = typename over_tables<tables>::totals;
+    using write_set_type = write_set<tables>;
+
+    /// The state of a moment.
+    struct pinned {
+        std::shared_ptr<state_type const> state;
+        timestamp                         at = 0;
+        totals_type                       totals;
+    };
+
+    /// What a transaction read, for policies that validate reads.
+    struct read_set {
+        std::array<bool, table_count>                     scanned{};
+        std::array<std::vector<std::string>, table_count> keys;
+    };
+
+    template <std::size_t... T>
+    static std::string signature(std::index_sequence<T...>) {
+        std::string out = "tenon/1";
+        ((out += " " + table<T>::describe()), ...);
+        return out;
+    }
+    static std::string signature() { return signature(std::make_index_sequence<table_count>{}); }
+
+    static result<std::shared_ptr<engine>> open(std::string path, options o) {
+        auto e = std::shared_ptr<engine>(new engine(std::move(path), std::move(o)));
+        if (auto done = e->recover(); !done) return fail(std::move(done).error());
+        e->worker_.emplace([raw = e.get()] { raw->work(); });
+        if (active_bytes(*e->current()) >= e->options_.memtable_bytes.value) e->worker_->wake();
+        return e;
+    }
+    ~engine() { (void)close(); }
+    engine(engine const&)            = delete;
+    engine& operator=(engine const&) = delete;
+
+    std::string const&     path() const noexcept { return path_; }
+    recovery_report const& recovery() const noexcept { return recovery_; }
+    auto&                  gate() noexcept { return gate_; }
+
+    pinned pin() const {
+        std::lock_guard lock(state_mutex_);
+        return {state_, visible_, visible_totals_};
+    }
+
+    /// Commits a write set made upon `base`. The timestamp when it is durable; errc::conflict when it must be run again.
+    result<timestamp> commit(write_set_type& writes, pinned const& base, read_set const& reads) {
+        auto record = encode(writes);
+        if (!record) return fail(std::move(record).error());
+        if (auto room = wait_for_room(); !room) return fail(std::move(room).error());
+        timestamp at   = 0;
+        lsn       end{};
+        bool      full = false;
+        std::shared_ptr<log_type> log;
+        {
+            std::lock_guard lock(commit_mutex_);
+            if (auto ok = writable(); !ok) return fail(std::move(ok).error());
+            auto const state = current();
+            if (auto ok = validate(*state, writes, base, reads); !ok) return fail(std::move(ok).error());
+            auto totals = last_totals_;
+            if (auto ok = count(*state, writes, totals); !ok) return fail(std::move(ok).error());
+            at = last_ + 1;
+            std::memcpy(record->data(), &at, sizeof at);
+            auto appended = log_->append(*record);
+            if (!appended) return fail(poison(std::move(appended).error()));
+            end          = *appended;
+            last_        = at;
+            last_totals_ = totals;
+            {
+                std::lock_guard pending(pending_mutex_);
+                pending_.push_back({at, totals});
+            }
+            log = log_;
+            apply(*state, writes, at);
+            full = active_bytes(*state) >= options_.memtable_bytes.value;
+        }
+        if (auto synced = log->sync(end); !synced) return fail(poison(std::move(synced).error()));
+        publish_commit(at);
+        if (full) worker_->wake();
+        return at;
+    }
+
+    /// Writes all memtables as runs and publishes a root; when it returns, reopening needs no log.
+    result<void> flush() {
+        std::lock_guard work(work_mutex_);
+        if (auto ok = usable(); !ok) return ok;
+        freeze();
+        return flush_frozen();
+    }
+    /// flush, then joins the runs of each table into one and drops what no snapshot can see.
+    result<void> compact() {
+        std::lock_guard work(work_mutex_);
+        if (auto ok = usable(); !ok) return ok;
+        freeze();
+        if (auto done = flush_frozen(); !done) return done;
+        return for_tables([&]<std::size_t T>() -> result<void> {
+            auto const state = current();
+            auto const n     = std::get<T>(*state).runs.size();
+            bool const dirty = n == 1 && std::get<T>(*state).runs[0]->descriptor().tombstones > 0;
+            return n > 1 || dirty ? merge<T>({0, n}) : result<void>{};
+        });
+    }
+    /// Stops background work and makes everything durable. Later commits and flushes are refused; snapshots stay valid.
+    result<void> close() {
+        if (closed_.exchange(true)) return {};
+        {
+            std::lock_guard lock(state_mutex_);  // nobody misses the news between its check and its wait
+        }
+        progress_.notify_all();
+        if (worker_) worker_->stop();
+        std::lock_guard work(work_mutex_);
+        result<void> out;
+        if (log_ && store_ && !failed()) {
+            bool const needs_run = !log_persists || log_->end().value - flushed_.value > options_.close_flush_bytes.value;
+            if (store_persists && needs_run && recovered_) {
+                freeze();
+                out = flush_frozen();
+            }
+            if (auto synced = log_->sync_all(); !synced && out) out = fail(std::move(synced).error());
+        }
+        {
+            std::lock_guard commits(commit_mutex_);
+            log_.reset();
+        }
+        return out;
+    }
+
+    database_stats stats() const {
+        auto const     p = pin();
+        database_stats out;
+        out.last_commit = p.at;
+        out.store       = store_->stats();
+        {
+            std::lock_guard commits(commit_mutex_);
+            if (log_) out.log = log_->stats();
+        }
+        out.flushes = flushes_.load();
+        out.merges  = merges_.load();
+        [&]<std::size_t... T>(std::index_sequence<T...>) { (out.tables.push_back(stats_of<T>(p)), ...); }(std::make_index_sequence<table_count>{});
+        return out;
+    }
+    /// The page store, for verification.
+    store_type const& store() const noexcept { return *store_; }
+
+private:
+    engine(std::string path, options o) : path_(std::move(path)), options_(std::move(o)) {}
+
+    // ---- opening -----------------------------------------------------------------------------------------------------
+
+    result<void> recover() {
+        auto opened = store_type::open(options_.files, path_, {signature(), options_.create, false});
+        if (!opened) return fail(std::move(opened).error());
+        store_      = std::make_shared<store_type>(std::move(*opened));
+        auto state  = std::make_shared<state_type>();
+        auto stored = store_->root();
+        if (stored.empty()) {
+            if (auto done = store_->retain({}); !done) return done;
+            root_.identity    = store_persists ? hash_u64(options_.files.now_ns() ^ hash_bytes(as_bytes(path_))) : hash_bytes(as_bytes(signature()));
+            recovery_.created = true;
+        } else if (auto done = read_root(stored, *state); !done) {
+            return done;
+        }
+        std::apply([](auto&... t) { ((t.memtables.push_back(std::make_shared<typename std::remove_cvref_t<decltype(t)>::memtable_type>())), ...); }, *state);
+        root_totals_ = last_totals_;
+        state_       = state;
+        if (stored.empty() && store_persists)
+            if (auto done = publish_root(*state, root_); !done) return done;
+
+        auto log = log_type::open(options_.files, path_ + ".wal",
+                                  {root_.identity, options_.segment_bytes, options_.sync_interval_ns, false});
+        if (!log) return fail(std::move(log).error());
+        log_         = std::make_shared<log_type>(std::move(*log));
+        last_        = root_.at;
+        auto replayed = log_->replay(root_.log, [&](lsn, byte_view record) { return replay(*state, record); });
+        if (!replayed) return fail(std::move(replayed).error());
+        recovery_.log_records     = replayed->records;
+        recovery_.log_bytes       = replayed->bytes;
+        recovery_.truncated_bytes = replayed->truncated_bytes;
+        flushed_        = root_.log;
+        visible_        = last_;
+        visible_totals_ = last_totals_;
+        recovered_      = true;
+        return {};
+    }
+
+    result<void> read_root(byte_view stored, state_type& state) {
+        auto const bad = [&](std::string what) { return fail(errc::corrupt, path_ + ": the root " + what + "; restore the file from a backup"); };
+        byte_reader in(stored);
+        if (!root_.get(in)) return bad("is not one");
+        if (root_.tables != table_count) return bad("names another number of tables than the signature");
+        std::vector<extent> kept;
+        auto done = for_tables([&]<std::size_t T>() -> result<void> {
+            auto& totals = std::get<T>(last_totals_);
+            totals.rows  = in.get<std::uint64_t>();
+            for (auto& w : totals.weights) w = in.get<std::uint64_t>();
+            auto const n = in.get<std::uint32_t>();
+            for (std::uint32_t i = 0; i < n && in.ok(); ++i) {
+                run_descriptor d;
+                if (!d.get(in, table<T>::index_count)) return bad("holds a malformed run");
+                auto r = run<table<T>, store_type>::open(store_, std::move(d));
+                if (!r) return fail(std::move(r).error().while_("opening " + path_));
+                (*r)->each_extent([&](extent e) { kept.push_back(e); });
+                std::get<T>(state).runs.push_back(std::move(*r));
+            }
+            return {};
+        });
+        if (!done) return done;
+        if (!in.ok() || !in.at_end()) return bad("has another length than its tables need");
+        return store_->retain(kept);
+    }
+
+    result<void> replay(state_type& state, byte_view record) {
+        byte_reader in(record);
+        auto const  at = in.get<timestamp>();
+        if (!in.ok() || at <= last_) return fail(errc::corrupt, path_ + ": commit " + std::to_string(at) + " in the log follows commit " + std::to_string(last_) + "; a larger number was expected");
+        auto const n = in.get<std::uint64_t>();
+        for (std::uint64_t i = 0; i < n; ++i) {
+            auto const t    = in.get<std::uint8_t>();
+            auto const kind = in.get<std::uint8_t>();
+            auto const key  = in.get_sized();
+            auto const row  = in.get_sized();
+            if (!in.ok() || t >= table_count || kind > 1) return fail(errc::corrupt, path_ + ": operation " + std::to_string(i) + " of commit " + std::to_string(at) + " in the log is malformed");
+            result<void> done;
+            with_table(t, [&]<std::size_t T>() {
+                byte_view columns[table<T>::schema_type::size];
+                if (kind == 0 && !table<T>::schema_type::split(row, columns)) {
+                    done = fail(errc::corrupt, path_ + ": a row of commit " + std::to_string(at) + " in the log does not decode");
+                    return;
+                }
+                done = count_one<T>(reader<T>(state), key, row, kind == 1, last_totals_);
+                if (done) std::get<T>(state).memtables.front()->add(key, row, kind == 1, at);
+                std::get<T>(table_last_) = at;
+            });
+            if (!done) return done;
+        }
+        if (!in.at_end()) return fail(errc::corrupt, path_ + ": commit " + std::to_string(at) + " in the log is longer than its operations");
+        last_ = at;
+        return {};
+    }
+
+    // ---- committing --------------------------------------------------------------------------------------------------
+
+    /// timestamp (set later), number of operations, then table, kind, key and record of each.
+    result<byte_vector> encode(write_set_type& writes) const {
+        byte_vector   out(sizeof(timestamp) + sizeof(std::uint64_t));
+        std::uint64_t n = 0;
+        (void)for_tables([&]<std::size_t T>() -> result<void> {
+            writes.template each<T>([&](row_version const* v) {
+                put(out, static_cast<std::uint8_t>(T));
+                put(out, static_cast<std::uint8_t>(v->tombstone));
+                put_sized(out, v->key());
+                put_sized(out, v->record());
+                ++n;
+            });
+            return {};
+        });
+        if (out.size() > (std::uint64_t{1} << 30))
+            return fail(errc::too_large, "the transaction has " + std::to_string(out.size()) + " bytes, and one commit holds 1 GiB at most; commit in several steps");
+        std::memcpy(out.data() + sizeof(timestamp), &n, sizeof n);
+        return out;
+    }
+
+    template <std::size_t T>
+    table_reader<table<T>, store_type> reader(state_type const& s) const {
+        return {std::get<T>(s), nullptr, ~timestamp{0}, nullptr};
+    }
+
+    result<void> validate(state_type const& state, write_set_type& writes, pinned const& base, read_set const& reads) const {
+        if constexpr (!Recipe::concurrency::validates_writes) return {};
+        return for_tables([&]<std::size_t T>() -> result<void> {
+            auto const   r    = reader<T>(state);
+            result<void> done;
+            auto const   check = [&](byte_view key, char const* verb) {
+                if (!done) return;
+                auto last = r.last_commit(key, base.at);
+                if (!last) done = fail(std::move(last).error());
+                else if (*last > base.at)
+                    done = fail(errc::conflict, std::string("a row of table ").append(table<T>::name) + " that this transaction " + verb +
+                                                    " was changed by another one that committed first; run the transaction again (tenon::retry does)");
+            };
+            writes.template each<T>([&](row_version const* v) { check(v->key(), "writes"); });
+            if constexpr (Recipe::concurrency::validates_reads) {
+                if (reads.scanned[T] && std::get<T>(table_last_) > base.at)
+                    return fail(errc::conflict, std::string("table ").append(table<T>::name) +
+                                                    ", which this transaction queried, was changed by another one that committed first; run the transaction again (tenon::retry does)");
+                for (auto const& k : reads.keys[T]) check(as_bytes(k), "read");
+            }
+            return done;
+        });
+    }
+
+    /// Adjusts totals by what a new version of a key changes.
+    template <std::size_t T>
+    result<void> count_one(table_reader<table<T>, store_type> const& r, byte_view key, byte_view record, bool tombstone, totals_type& totals) const {
+        auto& t   = std::get<T>(totals);
+        auto  old = r.locate_live(key);
+        if (!old) return fail(std::move(old).error());
+        byte_view columns[table<T>::schema_type::size];
+        if (*old) {
+            --t.rows;
+            if (auto done = r.columns(*old, columns); !done) return done;
+            add_weights<table<T>>(columns, t, false);
+        }
+        if (!tombstone) {
+            ++t.rows;
+            if (table<T>::schema_type::split(record, columns)) add_weights<table<T>>(columns, t, true);
+        }
+        return {};
+    }
+    result<void> count(state_type const& state, write_set_type& writes, totals_type& totals) const {
+        return for_tables([&]<std::size_t T>() -> result<void> {
+            result<void> done;
+            auto const   r = reader<T>(state);
+            writes.template each<T>([&](row_version const* v) {
+                if (done) done = count_one<T>(r, v->key(), v->record(), v->tombstone, totals);
+            });
+            return done;
+        });
+    }
+    void apply(state_type const& state, write_set_type& writes, timestamp at) {
+        (void)for_tables([&]<std::size_t T>() -> result<void> {
+            writes.template each<T>([&](row_version const* v) {
+                std::get<T>(state).memtables.front()->add(v->key(), v->record(), v->tombstone, at);
+                std::get<T>(table_last_) = at;
+            });
+            return {};
+        });
+    }
+    /// The log has said that everything up to `at` is durable.
+    void publish_commit(timestamp at) {
+        std::lock_guard lock(state_mutex_);
+        std::lock_guard commits(pending_mutex_);
+        while (!pending_.empty() && pending_.front().first <= at) {
+            visible_        = pending_.front().first;
+            visible_totals_ = pending_.front().second;
+            pending_.pop_front();
+        }
+    }
+    /// Waits while flushing is behind by several memtables; reports why when it cannot go on.
+    result<void> wait_for_room() {
+        std::unique_lock lock(state_mutex_);
+        while (std::get<0>(*state_).memtables.size() > 4 && !closed_) {
+            if (work_error_) return fail(*work_error_);
+            progress_.wait(lock);
+        }
+        return {};
+    }
+    result<void> usable() const {
+        if (closed_) return fail(errc::read_only, path_ + " is closed");
+        return writable_locked();
+    }
+    result<void> writable() const {
+        if (closed_ || !log_) return fail(errc::read_only, path_ + " is closed");
+        return writable_locked();
+    }
+    result<void> writable_locked() const {
+        std::lock_guard lock(failure_mutex_);
+        if (failure_) return fail(errc::poisoned, path_ + " takes no writes since an earlier write failed (" + failure_->message + "); close it and open it again");
+        return {};
+    }
+    bool failed() const {
+        std::lock_guard lock(failure_mutex_);
+        return failure_.has_value();
+    }
+    /// Read-only from now on; hands the error through.
+    error poison(error e) {
+        std::lock_guard lock(failure_mutex_);
+        if (!failure_) failure_ = e;
+        return e;
+    }
+
+    // ---- flushing and merging: under work_mutex_ ---------------------------------------------------------------------
+
+    struct generation {
+        lsn         log;
+        timestamp   at;
+        totals_type totals;
+    };
+
+    void work() {
+        std::lock_guard work(work_mutex_);
+        if (closed_ || failed()) return;
+        {
+            auto const state = current();
+            if (active_bytes(*state) >= options_.memtable_bytes.value) freeze();
+        }
+        auto done = flush_frozen();
+        if (done)
+            done = for_tables([&]<std::size_t T>() -> result<void> {
+                for (;;) {
+                    std::vector<std::uint64_t> rows;
+                    for (auto const& r : std::get<T>(*current()).runs) rows.push_back(r->size());
+                    auto const choice = options_.merge_fan_in == 0 ? merge_choice{} : choose_merge(rows, options_.merge_fan_in, options_.merge_max_rows);
+                    if (choice.empty()) return {};
+                    if (auto merged = merge<T>(choice); !merged) return merged;
+                }
+            });
+        {
+            std::lock_guard lock(state_mutex_);
+            work_error_ = done ? std::nullopt : std::optional(done.error());
+        }
+        progress_.notify_all();
+    }
+
+    std::shared_ptr<state_type const> current() const {
+        std::lock_guard lock(state_mutex_);
+        return state_;
+    }
+    void install(std::shared_ptr<state_type const> next) {
+        {
+            std::lock_guard lock(state_mutex_);
+            state_.swap(next);
+        }
+        progress_.notify_all();
+    }
+    static std::size_t active_bytes(state_type const& s) {
+        return std::apply([](auto const&... t) { return (std::size_t{0} + ... + t.memtables.front()->bytes()); }, s);
+    }
+
+    /// New commits go to new memtables from here on.
+    void freeze() {
+        std::lock_guard lock(commit_mutex_);
+        auto const now = current();
+        if (std::apply([](auto const&... t) { return (std::uint64_t{0} + ... + t.memtables.front()->size()); }, *now) == 0) return;
+        auto next = std::make_shared<state_type>(*now);
+        std::apply([](auto&... t) { ((t.memtables.insert(t.memtables.begin(), std::make_shared<typename std::remove_cvref_t<decltype(t)>::memtable_type>())), ...); }, *next);
+        generations_.push_back({log_->end(), last_, last_totals_});
+        install(std::move(next));
+    }
+
+    /// Writes frozen memtables as runs, oldest first, a root for each generation.
+    result<void> flush_frozen() {
+        while (!generations_.empty()) {
+            auto const g = generations_.front();
+            if (auto synced = log_->sync_all(); !synced) return fail(poison(std::move(synced).error()));
+            publish_commit(g.at);
+            auto const now  = current();
+            auto       next = std::make_shared<state_type>(*now);
+            auto       done = for_tables([&]<std::size_t T>() -> result<void> {
+                auto& t      = std::get<T>(*next);
+                auto  oldest = t.memtables.back();
+                if (oldest->size() == 0) return {};
+                run_builder<table<T>, store_type> builder(store_, static_cast<std::size_t>(options_.block_bytes.value));
+                typename memtable<table<T>>::cursor c(*oldest, g.at);
+                bool const bottom = t.runs.empty();
+                for (c.seek_first(); c.valid(); c.next()) {
+                    auto const* v = c.version();
+                    byte_view   columns[table<T>::schema_type::size];
+                    if (v->tombstone ? bottom : !table<T>::schema_type::split(v->record(), columns)) continue;
+                    if (auto added = builder.add(v->key(), v->at, v->tombstone, columns); !added) return added;
+                }
+                if (builder.rows() == 0) return {};
+                auto d = builder.finish();
+                if (!d) return fail(std::move(d).error());
+                auto r = run<table<T>, store_type>::open(store_, std::move(*d));
+                if (!r) return fail(std::move(r).error());
+                t.runs.insert(t.runs.begin(), std::move(*r));
+                return {};
+            });
+            auto root = root_;
+            root.at   = g.at;
+            root.log  = g.log;
+            if (done && store_persists) done = publish_root(*next, root, &g.totals);
+            if (!done) {
+                retire_new(*now, *next);
+                return done;
+            }
+            root_        = root;
+            root_totals_ = g.totals;
+            flushed_     = g.log;
+            generations_.pop_front();
+            install_runs(*next, true);
+            ++flushes_;
+            if constexpr (store_persists && log_persists)
+                if (auto released = log_->release(g.log); !released) return released;
+        }
+        return {};
+    }
+
+    /// The runs of `made`, and the newest memtables as they are now; `flushed` drops the oldest memtables.
+    void install_runs(state_type const& made, bool flushed) {
+        std::lock_guard lock(commit_mutex_);
+        auto next = std::make_shared<state_type>(*current());
+        (void)for_tables([&]<std::size_t T>() -> result<void> {
+            std::get<T>(*next).runs = std::get<T>(made).runs;
+            if (flushed) std::get<T>(*next).memtables.pop_back();
+            return {};
+        });
+        install(std::move(next));
+    }
+    /// Gives back the extents of runs that are in b but not in a: they were never named by a durable root.
+    void retire_new(state_type const& a, state_type const& b) const {
+        (void)for_tables([&]<std::size_t T>() -> result<void> {
+            for (auto const& r : std::get<T>(b).runs)
+                if (std::find(std::get<T>(a).runs.begin(), std::get<T>(a).runs.end(), r) == std::get<T>(a).runs.end()) r->retire();
+            return {};
+        });
+    }
+
+    template <std::size_t T>
+    result<void> merge(merge_choice choice) {
+        auto const now     = current();
+        auto const& runs   = std::get<T>(*now).runs;
+        bool const  bottom = choice.last == runs.size();
+        auto merged = merge_runs<table<T>, store_type>(store_, std::span(runs).subspan(choice.first, choice.last - choice.first), bottom,
+                                                       static_cast<std::size_t>(options_.block_bytes.value));
+        if (!merged) return fail(std::move(merged).error());
+        auto next = std::make_shared<state_type>(*now);
+        auto& list = std::get<T>(*next).runs;
+        list.erase(list.begin() + static_cast<std::ptrdiff_t>(choice.first), list.begin() + static_cast<std::ptrdiff_t>(choice.last));
+        if (merged->rows > 0) {
+            auto r = run<table<T>, store_type>::open(store_, std::move(*merged));
+            if (!r) return fail(std::move(r).error());
+            list.insert(list.begin() + static_cast<std::ptrdiff_t>(choice.first), std::move(*r));
+        } else {
+            std::make_shared<run<table<T>, store_type>>(store_, std::move(*merged))->retire();
+        }
+        if (store_persists)
+            if (auto done = publish_root(*next, root_, &root_totals_); !done) {
+                retire_new(*now, *next);
+                return done;
+            }
+        install_runs(*next, false);
+        for (auto i = choice.first; i < choice.last; ++i) runs[i]->retire();
+        ++merges_;
+        return {};
+    }
+
+    result<void> publish_root(state_type const& state, root_header root, totals_type const* totals = nullptr) {
+        if constexpr (!log_persists) root.log = {};
+        root.tables = table_count;
+        byte_vector out;
+        root.put(out);
+        auto const& sums = totals != nullptr ? *totals : last_totals_;
+        (void)for_tables([&]<std::size_t T>() -> result<void> {
+            put(out, std::get<T>(sums).rows);
+            for (auto w : std::get<T>(sums).weights) put(out, w);
+            put(out, static_cast<std::uint32_t>(std::get<T>(state).runs.size()));
+            for (auto const& r : std::get<T>(state).runs) r->descriptor().put(out);
+            return {};
+        });
+        auto done = store_->publish(out);
+        if (!done && done.error().kind != errc::full) return fail(poison(std::move(done).error()));
+        return done;
+    }
+
+    // ---- tables ------------------------------------------------------------------------------------------------------
+
+    /// f<T>() for each table until one fails.
+    template <class F>
+    static result<void> for_tables(F&& f) {
+        result<void> out;
+        [&]<std::size_t... T>(std::index_sequence<T...>) { (void)((out = f.template operator()<T>(), out.has_value()) && ...); }(std::make_index_sequence<table_count>{});
+        return out;
+    }
+    template <class F>
+    static void with_table(std::size_t t, F&& f) {
+        [&]<std::size_t... T>(std::index_sequence<T...>) { (void)((t == T ? (f.template operator()<T>(), true) : false) || ...); }(std::make_index_sequence<table_count>{});
+    }
+    template <std::size_t T>
+    static table_stats stats_of(pinned const& p) {
+        table_stats out;
+        auto const& t = std::get<T>(*p.state);
+        out.name      = std::string(table<T>::name);
+        out.rows      = std::get<T>(p.totals).rows;
+        for (auto const& m : t.memtables) {
+            out.memtable_rows += m->size();
+            out.memtable_bytes += m->bytes();
+        }
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            (out.indexes.push_back({table<T>::template index_spec<I>::kind_type::describe() + " " + table<T>::template index_spec<I>::key_type::name(), 0}), ...);
+        }(std::make_index_sequence<table<T>::index_count>{});
+        for (auto const& r : t.runs) {
+            auto const& d = r->descriptor();
+            out.runs.push_back(d.rows);
+            out.run_rows += d.rows;
+            out.tombstones += d.tombstones;
+            out.key_bytes += d.keys.size + d.stamps.size;
+            out.filter_bytes += d.filter.size;
+            out.row_bytes += d.directory.size;
+            for (auto const& b : d.blocks) out.row_bytes += b.size;
+            for (std::size_t i = 0; i < d.parts.size(); ++i) out.indexes[i].bytes += d.parts[i].size;
+        }
+        return out;
+    }
+
+    std::string     path_;
+    options         options_;
+    recovery_report recovery_;
+    bool            recovered_ = false;
+
+    std::shared_ptr<store_type> store_;
+    std::shared_ptr<log_type>   log_;
+    std::optional<typename Recipe::work::worker> worker_;
+    typename Recipe::concurrency::gate           gate_;
+
+    std::mutex             work_mutex_;                 // flush, merge, root
+    root_header            root_;
+    totals_type            root_totals_{};
+    lsn                    flushed_{};
+
+    mutable std::mutex     commit_mutex_;               // log order, memtable writes
+    timestamp              last_ = 0;
+    totals_type            last_totals_{};
+    std::array<timestamp, table_count> table_last_{};
+    std::deque<generation> generations_;                // pushed under commit_mutex_ by the holder of work_mutex_
+
+    mutable std::mutex                           state_mutex_;  // what pin() hands out
+    std::condition_variable                      progress_;
+    std::shared_ptr<state_type const>            state_;
+    timestamp                                    visible_ = 0;
+    totals_type                                  visible_totals_{};
+    std::optional<error>                         work_error_;
+    std::mutex                                   pending_mutex_;
+    std::deque<std::pair<timestamp, totals_type>> pending_;
+
+    mutable std::mutex         failure_mutex_;
+    std::optional<error>       failure_;
+    std::atomic<bool>          closed_{false};
+    std::atomic<std::uint64_t> flushes_{0}, merges_{0};
+};
+
+}  // namespace tenon
