@@ -4,9 +4,13 @@
 
 #include "tenon/core/contract.hpp"
 #include "tenon/core/crc32c.hpp"
+#include "tenon/file/archetype.hpp"
+#include "tenon/page_store/archetype.hpp"
 #include "tenon/page_store/concept.hpp"
 
 #include <array>
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -96,7 +100,9 @@ public:
         using file_system = FS;
 
         static result<store> open(FS fs, std::string const& path, store_options const& options) {
-            auto opened = inner_store::open(std::move(fs), path, options);
+            auto sealed_options = options;
+            sealed_options.signature.append(" ").append(suffix);  // a store without checksums refuses the file, and this one theirs
+            auto opened = inner_store::open(std::move(fs), path, sealed_options);
             if (!opened) return fail(std::move(opened.error()));
             if (auto const root = opened->root(); !root.empty())
                 if (auto fault = detail::pages::trailer_fault(root); !fault.empty())
@@ -226,5 +232,7 @@ public:
         std::unique_ptr<state> s_;
     };
 };
+
+static_assert(page_store_policy<checksummed<archetype::page_store_policy>, archetype::file_policy>);
 
 }  // namespace tenon

@@ -2,6 +2,7 @@
 // A page store in one file that is read into heap buffers; works on every file system.
 #pragma once
 
+#include "tenon/file/archetype.hpp"
 #include "tenon/page_store/aligned_bytes.hpp"
 #include "tenon/page_store/concept.hpp"
 #include "tenon/page_store/paged_file.hpp"
@@ -23,8 +24,7 @@ struct heap_reader {
     template <file File>
     result<extent_view> view(File const& from, extent e) const {
         auto buffer = aligned_bytes::make(e.size);
-        if (!buffer)
-            return fail(errc::full, std::string(from.path()) + ": no memory to read " + describe(e));
+        if (!buffer) return no_memory(from.path(), e);
         if (auto done = read_exactly(from, e.offset, buffer->bytes(), describe(e)); !done) return fail(std::move(done.error()));
         auto const bytes = byte_view(buffer->bytes());
         return extent_view(bytes, std::move(buffer));
@@ -57,5 +57,7 @@ struct file_store {
     template <class FS>
     using store = detail::pages::paged_file<FS, detail::pages::heap_reader, GrowBytes>;
 };
+
+static_assert(page_store_policy<file_store<>, archetype::file_policy>);
 
 }  // namespace tenon

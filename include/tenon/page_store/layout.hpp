@@ -49,6 +49,36 @@ constexpr bool inside(extent e, std::uint64_t file_bytes) noexcept {
 
 inline std::string describe(extent e) { return "the extent of " + std::to_string(e.size) + " bytes at offset " + std::to_string(e.offset); }
 
+// The sentences, once for all file systems.
+
+inline tl::unexpected<error> cut_short(std::string const& path, std::string_view what, std::uint64_t offset, std::uint64_t needs, std::uint64_t got) {
+    return fail(errc::corrupt, path + ": " + std::string(what) + " at offset " + std::to_string(offset) + " needs " + std::to_string(needs) +
+                                   " bytes and the file ends after " + std::to_string(got) + "; it was cut short, restore it from a backup");
+}
+inline tl::unexpected<error> not_inside(std::string const& path, extent e, std::uint64_t file_bytes) {
+    return fail(errc::corrupt, path + ": " + describe(e) + " is not at a multiple of 4096 between 16384 and the file's end at " +
+                                   std::to_string(file_bytes) + "; the file was cut short, or what refers to the extent is damaged");
+}
+inline tl::unexpected<error> overlapping(std::string const& path, extent e, std::uint64_t before) {
+    return fail(errc::corrupt, path + ": " + describe(e) + " begins inside the extent before it, which ends at " + std::to_string(before) +
+                                   "; the root is damaged");
+}
+inline tl::unexpected<error> bad_root(std::string const& path, std::uint64_t generation, extent where, std::string_view fault) {
+    return fail(errc::corrupt, path + ": root " + std::to_string(generation) + ", " + describe(where) + ", " + std::string(fault) +
+                                   "; restore the file from a backup");
+}
+inline tl::unexpected<error> bad_slot(std::string const& path, std::string_view which) {
+    return fail(errc::corrupt, path + ": " + std::string(which) + "; restore the file from a backup");
+}
+inline tl::unexpected<error> refused_writes(std::string const& path, bool read_only) {
+    return read_only ? fail(errc::read_only, path + " was opened read-only")
+                     : fail(errc::poisoned, path + ": an earlier publish failed, so what is on disk is unknown; reopen it to go on");
+}
+inline tl::unexpected<error> too_long(std::string const& path, errc kind, std::string_view what, std::uint64_t bytes, std::uint64_t most) {
+    return fail(kind, path + ": " + std::string(what) + " of " + std::to_string(bytes) + " bytes; at most " + std::to_string(most) + " are taken");
+}
+inline tl::unexpected<error> no_memory(std::string const& path, extent e) { return fail(errc::full, path + ": no memory to read " + describe(e)); }
+
 /// A published root: which one, where its payload lies and what its payload's checksum is.
 struct root_slot {
     std::uint64_t generation = 0;  ///< 0: the file was made, nothing was published yet

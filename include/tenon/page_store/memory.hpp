@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tenon/core/contract.hpp"
+#include "tenon/file/archetype.hpp"
 #include "tenon/page_store/aligned_bytes.hpp"
 #include "tenon/page_store/concept.hpp"
 
@@ -122,5 +123,7 @@ struct memory_store {
         std::unique_ptr<state> s_;
     };
 };
+
+static_assert(page_store_policy<memory_store, archetype::file_policy>);
 
 }  // namespace tenon

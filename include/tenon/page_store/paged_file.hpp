@@ -26,9 +26,7 @@ result<void> read_exactly(File const& file, std::uint64_t offset, std::span<std:
     auto got = file.read_at(offset, to);
     if (!got) return fail(std::move(got.error()));
     if (*got != to.size())
-        return fail(errc::corrupt, std::string(file.path()) + ": " + std::string(what) + " at offset " + std::to_string(offset) + " needs " +
-                                       std::to_string(to.size()) + " bytes and the file ends after " + std::to_string(*got) +
-                                       "; it was cut short, restore it from a backup");
+        return cut_short(file.path(), what, offset, to.size(), *got);
     return {};
 }
 
@@ -53,8 +51,7 @@ public:
 
     static result<paged_file> open(FS fs, std::string const& path, store_options const& options) {
         if (options.signature.size() > max_signature_bytes)
-            return fail(errc::invalid_argument, path + ": the signature has " + std::to_string(options.signature.size()) +
-                                                    " bytes, at most " + std::to_string(max_signature_bytes) + " fit");
+            return too_long(path, errc::invalid_argument, "a signature", options.signature.size(), max_signature_bytes);
         auto const mode   = options.read_only ? open_mode::read_only : open_mode::read_write;
         auto       opened = fs.open(path, mode);
         if (!opened && opened.error().kind == errc::not_found && options.create && !options.read_only) {
@@ -98,9 +95,7 @@ public:
 
     result<extent_view> read(extent e) const {
         if (!inside(e, s_->size.load(std::memory_order_acquire)))
-            return fail(errc::corrupt, std::string(s_->file.path()) + ": " + describe(e) +
-                                           " is not a multiple of 4096 between 16 KiB and the file's end at " +
-                                           std::to_string(s_->size.load()) + "; whoever refers to it is damaged, or the file was cut short");
+            return not_inside(s_->file.path(), e, s_->size.load());
         return s_->reader->view(s_->file, e);
     }
 
@@ -117,8 +112,7 @@ public:
         std::lock_guard const one_at_a_time(s_->publishing);
         if (auto ready = s_->writable(); !ready) return ready;
         if (bytes.size() > max_root_bytes)
-            return fail(errc::too_large, std::string(s_->file.path()) + ": a root of " + std::to_string(bytes.size()) +
-                                             " bytes, at most " + std::to_string(max_root_bytes) + " are taken");
+            return too_long(s_->file.path(), errc::too_large, "a root", bytes.size(), max_root_bytes);
         byte_vector copy(bytes.begin(), bytes.end());
         root_slot   next{s_->current.generation + 1, {}, crc32c(bytes)};
         if (!bytes.empty()) {
@@ -205,9 +199,7 @@ private:
         byte_vector                            root;
 
         result<void> writable() const {
-            if (read_only) return fail(errc::read_only, std::string(file.path()) + " was opened read-only");
-            if (poisoned.load())
-                return fail(errc::poisoned, std::string(file.path()) + ": an earlier publish failed, so what is on disk is unknown; reopen it to go on");
+            if (read_only || poisoned.load()) return refused_writes(file.path(), read_only);
             return {};
         }
         tl::unexpected<error> poison(error e) {
@@ -228,12 +220,12 @@ private:
             slot_reading read[2];
             for (std::size_t i = 0; i < 2; ++i) read[i] = decode_slot(byte_view(head).subspan((1 + i) * page_bytes, page_bytes), i);
             if (!read[0].valid && !read[1].valid)
-                return fail(errc::corrupt, path + ": both root slots (offsets 4096 and 8192) are damaged; restore it from a backup");
+                return bad_slot(path, "both root slots (offsets 4096 and 8192) are damaged");
             auto const newest = read[1].valid && (!read[0].valid || read[1].slot.generation > read[0].slot.generation) ? 1u : 0u;
             auto const other  = 1u - newest;
             current           = read[newest].slot;
             if (current.generation == 0 && !read[other].blank)
-                return fail(errc::corrupt, path + ": a root was published in the slot at offset 8192 and it is damaged; restore the file from a backup");
+                return bad_slot(path, "a root was published in the slot at offset 8192, and the slot is damaged");
             auto payload = read_root(current);
             if (!payload) return fail(std::move(payload.error()));
             root = std::move(*payload);
@@ -243,9 +235,7 @@ private:
                 auto const apart = where == extent{} || where.offset >= current.where.offset + current.where.size ||
                                    current.where.offset >= where.offset + where.size;
                 if (!placed(where) || !apart)
-                    return fail(errc::corrupt, path + ": root " + std::to_string(previous->generation) + " is " + describe(where) +
-                                                   ", outside the file or on top of root " + std::to_string(current.generation) +
-                                                   "; the file was cut short or damaged, restore it from a backup");
+                    return bad_root(path, previous->generation, where, "lies outside the file or on top of the root after it");
             }
             space = free_space(data_begin, std::max(data_begin, whole_pages(*bytes)));
             if (current.generation == 0 && space.end() > data_begin) space.give(data_begin, space.end() - data_begin);
@@ -267,17 +257,12 @@ private:
 
         result<byte_vector> read_root(root_slot const& slot) const {
             auto const path = std::string(file.path());
-            auto const what = "root " + std::to_string(slot.generation);
             if (slot.where == extent{}) return byte_vector{};
             if (!placed(slot.where) || slot.where.size > max_root_bytes)
-                return fail(errc::corrupt, path + ": " + what + " is " + describe(slot.where) + " and the file has " +
-                                               std::to_string(size.load()) + " bytes; it was cut short, restore it from a backup");
+                return bad_root(path, slot.generation, slot.where, "lies outside the file, which was cut short");
             byte_vector payload(static_cast<std::size_t>(slot.where.size));
-            if (auto done = read_exactly(file, slot.where.offset, payload, what); !done) return fail(std::move(done.error()));
-            if (auto const found = crc32c(payload); found != slot.payload_crc)
-                return fail(errc::corrupt, path + ": the bytes of " + what + " at offset " + std::to_string(slot.where.offset) +
-                                               " are not what was published: the checksum should be " + std::to_string(slot.payload_crc) +
-                                               " and is " + std::to_string(found) + "; restore it from a backup");
+            if (auto done = read_exactly(file, slot.where.offset, payload, "the root"); !done) return fail(std::move(done.error()));
+            if (crc32c(payload) != slot.payload_crc) return bad_root(path, slot.generation, slot.where, "does not have the checksum it was published with");
             return payload;
         }
 
@@ -291,16 +276,14 @@ private:
             std::uint64_t at    = data_begin;
             for (auto const& e : all) {
                 if (!inside(e, size.load()))
-                    return fail(errc::corrupt, path + ": the root refers to " + describe(e) + ", which is not a multiple of 4096 between 16 KiB and " +
-                                                   "the file's end at " + std::to_string(size.load()) + "; the file was cut short or the root is damaged");
+                    return not_inside(path, e, size.load());
                 if (e.offset < at)
-                    return fail(errc::corrupt, path + ": " + describe(e) + " overlaps the one before it, which ends at " + std::to_string(at) +
-                                                   "; the root is damaged");
+                    return overlapping(path, e, at);
                 if (e.offset > at) fresh.give(at, e.offset - at);
                 at = e.offset + space_of(e.size);
             }
             if (at > space.end())  // an empty extent at the very end, of which no write can come
-                return fail(errc::corrupt, path + ": an extent ends at " + std::to_string(at) + ", behind the file's end at " + std::to_string(space.end()));
+                return not_inside(path, all.back(), size.load());
             if (at < space.end()) fresh.give(at, space.end() - at);
             space = std::move(fresh);
             live.clear();
@@ -310,7 +293,7 @@ private:
 
         result<extent> allocate(std::uint64_t payload) {
             std::lock_guard const guard(mutex);
-            if (payload > std::uint64_t{1} << 62) return fail(errc::too_large, std::string(file.path()) + ": " + std::to_string(payload) + " bytes in one extent");
+            if (payload > std::uint64_t{1} << 62) return too_long(file.path(), errc::too_large, "an extent", payload, std::uint64_t{1} << 62);
             auto const length = space_of(payload);
             if (size.load() < space.end())  // cut inside its last page: fill it before it is used
                 if (auto done = set_size(space.end()); !done) return fail(std::move(done.error()));
