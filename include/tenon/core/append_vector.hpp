@@ -116,7 +116,8 @@ private:
     static constexpr std::size_t capacity_of(std::size_t chunk) noexcept { return FirstChunk << chunk; }
     static constexpr place       locate(std::size_t i) noexcept {
         auto const j = i + FirstChunk;  // chunk k covers [FirstChunk << k, FirstChunk << (k + 1))
-        auto const k = static_cast<std::size_t>(std::bit_width(j) - 1 - first_bits);
+        // j has FirstChunk's bits or more; the `|` only lets the compiler see that k is not negative.
+        auto const k = static_cast<std::size_t>(std::bit_width(j | FirstChunk) - 1 - first_bits);
         return {k, j - (FirstChunk << k)};
     }
     T* address(std::size_t i) const noexcept {
