@@ -155,8 +155,10 @@ TEST_CASE("validate finds a posting changed, a term changed, a length that does 
     };
     CHECK(broken(l.terms, 'x').find("begin with its prefix") != std::string::npos);
     CHECK(broken(l.postings, 2).find("broken") != std::string::npos);
-    CHECK(broken(l.postings + 2, 8).find("terms") != std::string::npos);
-    CHECK(broken(l.posting_begin + 8, 200).find("ends before it begins") != std::string::npos);
+    CHECK(broken(l.postings + 2, 8).find("postings of term 2 are broken") != std::string::npos);
+    CHECK(broken(l.postings + 11, 1).find("has 3 terms, its postings 4") != std::string::npos);
+    CHECK(broken(l.posting_begin + 8, 200).find("postings of term 0 are broken") != std::string::npos);
+    CHECK(broken(l.posting_begin + 16, 0).find("term 1 ends before it begins") != std::string::npos);
     CHECK(broken(56, 9).find("header says") != std::string::npos);
 }
 
