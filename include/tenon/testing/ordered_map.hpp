@@ -13,6 +13,7 @@
 #include <functional>
 #include <iterator>
 #include <map>
+#include <source_location>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -47,39 +48,49 @@ private:
 
 namespace detail {
 
+/// Checks under one heading; out of the way of the code that is compiled for each policy.
+struct ordered_map_checks {
+    report&     found;
+    std::string heading;
+
+    bool check(bool holds, char const* axiom, std::source_location where = std::source_location::current()) {
+        return found.check(holds, holds ? std::string() : heading + ": " + axiom, where);
+    }
+};
+
 template <class Map, class Model>
-void ordered_map_same(Map const& map, Model const& model, report& r, std::string const& what) {
-    r.check(map.size() == model.size(), what + ": size() is " + std::to_string(map.size()) + ", expected " + std::to_string(model.size()));
+void ordered_map_same(Map const& map, Model const& model, ordered_map_checks& r) {
+    r.check(map.size() == model.size(), "size() differs from the model's");
     auto c    = map.cursor();
     auto same = [&](auto const& entry) { return c.valid() && c.key() == entry.first && c.value().value == entry.second.first; };
-    r.check(!c.valid(), what + ": a fresh cursor must stand nowhere");
+    r.check(!c.valid(), "a fresh cursor must stand nowhere");
     bool forward = true, backward = true;
     c.seek_first();
     for (auto const& entry : model) {
         if (!(forward = same(entry))) break;
         c.next();
     }
-    r.check(forward && !c.valid(), what + ": walking forward differs from the model");
+    r.check(forward && !c.valid(), "walking forward differs from the model");
     c.seek_last();
     for (auto entry = model.rbegin(); entry != model.rend(); ++entry) {
         if (!(backward = same(*entry))) break;
         c.prev();
     }
-    r.check(backward && !c.valid(), what + ": walking backward differs from the model");
+    r.check(backward && !c.valid(), "walking backward differs from the model");
 }
 
 /// `key(i)` makes the i-th key of the domain, `probe(key)` what it is looked up by.
 template <class Policy, class Key, class Less, class MakeKey, class Probe>
 void ordered_map_against_model(std::uint64_t seed, std::size_t operations, std::uint64_t domain, std::string const& title, MakeKey key,
-                               Probe probe, report& r) {
+                               Probe probe, report& found) {
     using map_type        = typename Policy::template map<Key, counted_value, Less>;
-    auto const what       = std::string(Policy::name) + ", " + title + ", seed " + std::to_string(seed);
+    auto       r          = ordered_map_checks{found, std::string(Policy::name) + ", " + title + ", seed " + std::to_string(seed)};
     auto const alive      = counted_value::alive();
     auto       random     = prng(seed);
     {
         map_type                                                       map;
         std::map<Key, std::pair<std::uint64_t, counted_value*>, Less>  model;
-        ordered_map_same(map, model, r, what + ", empty");
+        ordered_map_same(map, model, r);
         auto const empty_bytes = map.bytes();
         for (std::size_t i = 0; i < operations; ++i) {
             auto const  k     = key(random.below(domain));
@@ -89,23 +100,23 @@ void ordered_map_against_model(std::uint64_t seed, std::size_t operations, std::
                 case 0:
                 case 1: {
                     auto const [place, is_new] = map.insert(k, counted_value(i));
-                    r.check(is_new != there, what + ": insert must say whether the key is new");
+                    r.check(is_new != there, "insert must say whether the key is new");
                     if (is_new && place != nullptr) model.emplace(k, std::pair{std::uint64_t{i}, place});
                     r.check(place != nullptr && (!there || (place == found->second.second && place->value == found->second.first)),
-                            what + ": insert must return the place of the value and leave an existing value as it was");
+                            "insert must return the place of the value and leave an existing value as it was");
                     break;
                 }
                 case 2: {
                     auto* const place = map.find(probe(k));
-                    r.check(place == (there ? found->second.second : nullptr), what + ": find must return the stable place, or null");
+                    r.check(place == (there ? found->second.second : nullptr), "find must return the stable place, or null");
                     if (place != nullptr && there) found->second.first = place->value = std::uint64_t{i};
                     break;
                 }
                 case 3: {
                     if constexpr (erasable_ordered_map<Policy>) {
-                        r.check(map.erase(k) == there, what + ": erase must say whether the key was there");
+                        r.check(map.erase(k) == there, "erase must say whether the key was there");
                         if (there) model.erase(found);
-                        r.check(map.find(probe(k)) == nullptr, what + ": an erased key is found");
+                        r.check(map.find(probe(k)) == nullptr, "an erased key is found");
                     }
                     break;
                 }
@@ -116,13 +127,13 @@ void ordered_map_against_model(std::uint64_t seed, std::size_t operations, std::
                     for (int step = 0; step < 6; ++step) {
                         auto const at_end = m == model.end();
                         if (!r.check(c.valid() == !at_end && (at_end || (c.key() == m->first && &c.value() == m->second.second)),
-                                     what + ": a cursor after seek and steps differs from the model"))
+                                     "a cursor after seek and steps differs from the model"))
                             break;
                         if (at_end) break;
                         if (random.below(3) == 0) {
                             c.prev();
                             if (m == model.begin()) {
-                                r.check(!c.valid(), what + ": prev from the first key must stand nowhere");
+                                r.check(!c.valid(), "prev from the first key must stand nowhere");
                                 break;
                             }
                             --m;
@@ -138,38 +149,38 @@ void ordered_map_against_model(std::uint64_t seed, std::size_t operations, std::
                     auto m = model.lower_bound(k);
                     c.seek_before(probe(k));
                     if (m == model.begin())
-                        r.check(!c.valid(), what + ": seek_before the first key must stand nowhere");
+                        r.check(!c.valid(), "seek_before the first key must stand nowhere");
                     else
-                        r.check(c.valid() && c.key() == std::prev(m)->first, what + ": seek_before must find the last lesser key");
+                        r.check(c.valid() && c.key() == std::prev(m)->first, "seek_before must find the last lesser key");
                 }
             }
-            if (i % (operations / 8 + 1) == 0) ordered_map_same(map, model, r, what);
+            if (i % (operations / 8 + 1) == 0) ordered_map_same(map, model, r);
         }
-        ordered_map_same(map, model, r, what);
-        r.check(map.size() == 0 || map.bytes() >= empty_bytes + map.size(), what + ": bytes() must count the entries");
+        ordered_map_same(map, model, r);
+        r.check(map.size() == 0 || map.bytes() >= empty_bytes + map.size(), "bytes() must count the entries");
         bool stable = true;
         for (auto const& [k, v] : model) stable = stable && v.second->in_place() && v.second->value == v.first;
-        r.check(stable, what + ": a value moved from its place");
-        r.check(counted_value::alive() == alive + static_cast<std::int64_t>(model.size()), what + ": values leaked or were destroyed twice");
+        r.check(stable, "a value moved from its place");
+        r.check(counted_value::alive() == alive + static_cast<std::int64_t>(model.size()), "values leaked or were destroyed twice");
         if constexpr (erasable_ordered_map<Policy>) {
             while (!model.empty()) {  // from random places, until nothing is left
                 auto m = model.lower_bound(key(random.below(domain)));
                 if (m == model.end()) m = model.begin();
-                r.check(map.erase(m->first), what + ": erase of a stored key failed");
+                r.check(map.erase(m->first), "erase of a stored key failed");
                 model.erase(m);
-                if (model.size() % 64 == 0) ordered_map_same(map, model, r, what + ", emptying");
+                if (model.size() % 64 == 0) ordered_map_same(map, model, r);
             }
-            r.check(counted_value::alive() == alive, what + ": erase must destroy the value");
-            r.check(map.bytes() <= empty_bytes + 4096, what + ": a map that was emptied must give its memory back");
-            r.check(map.insert(key(0), counted_value(7)).second, what + ": an emptied map must take keys again");
+            r.check(counted_value::alive() == alive, "erase must destroy the value");
+            r.check(map.bytes() <= empty_bytes + 4096, "a map that was emptied must give its memory back");
+            r.check(map.insert(key(0), counted_value(7)).second, "an emptied map must take keys again");
         }
     }
-    r.check(counted_value::alive() == alive, what + ": the map's end must destroy every value once");
+    r.check(counted_value::alive() == alive, "the map's end must destroy every value once");
 }
 
 template <class Policy>
-void ordered_map_in_order(std::uint64_t seed, report& r) {
-    auto const what = std::string(Policy::name) + ", seed " + std::to_string(seed);
+void ordered_map_in_order(std::uint64_t seed, report& found) {
+    auto r = ordered_map_checks{found, std::string(Policy::name) + ", keys in order, seed " + std::to_string(seed)};
     for (int direction = 0; direction < 3; ++direction) {  // ascending, descending, from both ends to the middle
         typename Policy::template map<std::uint64_t, counted_value, std::less<>>          map;
         std::map<std::uint64_t, std::pair<std::uint64_t, counted_value*>, std::less<>> model;
@@ -177,15 +188,15 @@ void ordered_map_in_order(std::uint64_t seed, report& r) {
             auto const k = direction == 0 ? i : direction == 1 ? ~i : (i % 2 == 0 ? i : ~i);
             model.emplace(k, std::pair{i, map.insert(k, counted_value(i)).first});
         }
-        ordered_map_same(map, model, r, what + ", ordered insertion " + std::to_string(direction));
+        ordered_map_same(map, model, r);
         if constexpr (erasable_ordered_map<Policy>) {
             while (model.size() > 10) {
                 auto const m = direction == 0 ? model.begin() : direction == 1 ? std::prev(model.end()) : std::next(model.begin(), 5);
-                r.check(map.erase(m->first), what + ": erase of a stored key failed");
+                r.check(map.erase(m->first), "erase of a stored key failed");
                 model.erase(m);
-                if (model.size() % 256 == 0) ordered_map_same(map, model, r, what + ", ordered erasure");
+                if (model.size() % 256 == 0) ordered_map_same(map, model, r);
             }
-            ordered_map_same(map, model, r, what + ", ordered erasure");
+            ordered_map_same(map, model, r);
         }
     }
 }
