@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hostile bytes: an error or a prefix of what was appended, never another record and never a crash.
+#include "tenon/core/prng.hpp"
+#include "tenon/file/memory.hpp"
+#include "tenon/wal/segmented.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+using namespace tenon;
+
+namespace {
+
+using log_type = segmented_wal<>::log<memory_files>;
+wal_options const options{.identity = 42, .segment_bytes = {8192}};
+
+struct outcome {
+    bool                     failed = false;
+    error                    why{};
+    std::vector<std::string> records{};
+    replay_report            seen{};
+};
+
+outcome read_back(memory_files fs, std::uint64_t from = 0, bool read_only = true) {
+    auto o      = options;
+    o.read_only = read_only;
+    outcome out;
+    auto    log = log_type::open(fs, "/log", o);
+    if (!log) return {.failed = true, .why = log.error()};
+    auto seen = log->replay({from}, [&](lsn, byte_view b) {
+        out.records.emplace_back(as_chars(b));
+        return result<void>{};
+    });
+    if (!seen) return {.failed = true, .why = seen.error()};
+    out.seen = *seen;
+    return out;
+}
+
+/// A log of n records of `bytes` bytes, each synced when `each` is true; returns the LSN where each begins.
+std::vector<std::uint64_t> write_log(memory_files fs, int n, std::size_t bytes, bool each) {
+    auto log = log_type::open(fs, "/log", options);
+    REQUIRE(log);
+    REQUIRE(log->replay({0}, [](lsn, byte_view) { return result<void>{}; }));
+    std::vector<std::uint64_t> begins;
+    for (int i = 0; i < n; ++i) {
+        begins.push_back(log->end().value);
+        auto const end = log->append(as_bytes(std::string(bytes, static_cast<char>('a' + i % 26))));
+        REQUIRE(end);
+        if (each) REQUIRE(log->sync(*end));
+    }
+    REQUIRE(log->sync_all());
+    return begins;
+}
+
+byte_vector content(memory_files fs, std::string const& path) {
+    auto        file = fs.open(path, open_mode::read_only);
+    byte_vector out(static_cast<std::size_t>(*file->size()));
+    REQUIRE(file->read_at(0, out));
+    return out;
+}
+void overwrite(memory_files fs, std::string const& path, std::uint64_t at, byte_view bytes) {
+    REQUIRE(fs.open(path, open_mode::create)->write_at(at, bytes));
+}
+void zero(memory_files fs, std::string const& path, std::uint64_t at, std::size_t n) { overwrite(fs, path, at, byte_vector(n)); }
+
+std::string const first = "/log/00000000000000000000.log";
+
+bool is_prefix(std::vector<std::string> const& some, std::vector<std::string> const& all) {
+    return some.size() <= all.size() && std::equal(some.begin(), some.end(), all.begin());
+}
+
+}  // namespace
+
+TEST_CASE("every flipped bit of a small log gives an error or a correct prefix") {
+    memory_files fs;
+    write_log(fs, 6, 21, true);
+    auto const all = read_back(fs).records;
+    REQUIRE(all.size() == 6);
+    auto const bytes  = content(fs, first);
+    int        errors = 0;
+    for (std::size_t at = 0; at < bytes.size(); at = at == 79 ? 4096 : at + 1) {  // what lies between is never read
+        if (at > 4096 + 7 * 48) break;
+        for (int bit = 0; bit < 8; ++bit) {
+            CAPTURE(at);
+            CAPTURE(bit);
+            auto const wrong = bytes[at] ^ static_cast<std::byte>(1 << bit);
+            overwrite(fs, first, at, {&wrong, 1});
+            auto const got = read_back(fs);
+            errors += got.failed;
+            if (!got.failed) CHECK(is_prefix(got.records, all));
+            if (at < 64) CHECK(got.failed);
+            if (got.failed) CHECK(got.why.message.find(first) != std::string::npos);
+            overwrite(fs, first, at, {&bytes[at], 1});
+        }
+    }
+    CHECK(errors > 64 * 8 + 5 * 40 * 8);
+    CHECK(read_back(fs).records == all);
+}
+
+TEST_CASE("a segment that was cut anywhere is an error") {
+    memory_files fs;
+    write_log(fs, 6, 21, true);
+    for (std::uint64_t n = 8191; n-- > 4000;) {
+        CAPTURE(n);
+        REQUIRE(fs.open(first, open_mode::read_write)->resize(n));
+        auto const got = read_back(fs);
+        CHECK(got.failed);
+        CHECK(got.why.kind == errc::corrupt);
+    }
+    for (std::uint64_t n : {100u, 64u, 63u, 9u, 7u, 0u}) {
+        REQUIRE(fs.open(first, open_mode::read_write)->resize(n));
+        CHECK(read_back(fs).failed);
+    }
+}
+
+TEST_CASE("damage below what a later record knew to be durable is corruption and names the place; above it is a torn tail") {
+    for (int hit = 0; hit < 8; ++hit) {
+        CAPTURE(hit);
+        memory_files fs;
+        auto const   begins = write_log(fs, 8, 100, true);
+        auto const   offset = 4096 + begins[static_cast<std::size_t>(hit)];
+        zero(fs, first, offset + 30, 4);
+        auto const got = read_back(fs);
+        if (hit < 7) {
+            REQUIRE(got.failed);
+            CHECK(got.why.kind == errc::corrupt);
+            CHECK(got.why.message.find("offset " + std::to_string(offset)) != std::string::npos);
+        } else {
+            REQUIRE_FALSE(got.failed);
+            CHECK(got.records.size() == 7);
+            CHECK(got.seen.truncated_bytes == 128);
+        }
+    }
+}
+
+TEST_CASE("records of one batch that a power loss reordered are cut, the intact ones after the hole too, and never come back") {
+    memory_files fs;
+    auto const   begins = write_log(fs, 8, 100, false);  // one batch: nobody knew any of it durable
+    zero(fs, first, 4096 + begins[3], 24);
+    auto const got = read_back(fs, 0, false);
+    REQUIRE_FALSE(got.failed);
+    CHECK(got.records.size() == 3);
+    CHECK(got.seen.truncated_bytes == 5 * 128);
+    {   // a record of the lost one's size closes the gap to the stale frame behind it, but for the marker
+        auto log = log_type::open(fs, "/log", options);
+        REQUIRE(log->replay({0}, [](lsn, byte_view) { return result<void>{}; }));
+        auto const stale = begins[5];
+        while (log->end().value < stale) {
+            auto const room = stale - log->end().value;
+            REQUIRE(log->append(as_bytes(std::string(room >= 64 ? 8 : static_cast<std::size_t>(room - 24), 'z'))));
+        }
+        REQUIRE(log->end().value == stale);
+    }
+    auto const again = read_back(fs);
+    REQUIRE_FALSE(again.failed);
+    CHECK(again.records.back().back() == 'z');
+}
+
+TEST_CASE("segments that are missing, foreign or of another database are refused with a sentence") {
+    memory_files fs;
+    write_log(fs, 60, 400, true);
+    auto const names = *fs.list("/log");
+    REQUIRE(names.size() >= 5);
+    auto const all = read_back(fs).records;
+    REQUIRE(all.size() == 60);
+
+    SUBCASE("the middle one is missing") {
+        REQUIRE(fs.remove("/log/" + names[2]));
+        auto const got = read_back(fs);
+        REQUIRE(got.failed);
+        CHECK(got.why.kind == errc::corrupt);
+        CHECK(got.why.message.find(names[3]) != std::string::npos);
+        CHECK_FALSE(read_back(fs, std::stoull(names[3])).failed);
+    }
+    SUBCASE("the first one is missing") {
+        REQUIRE(fs.remove("/log/" + names[0]));
+        CHECK(read_back(fs).why.message.find("begins at LSN") != std::string::npos);
+    }
+    SUBCASE("all are missing") {
+        for (auto const& n : names) REQUIRE(fs.remove("/log/" + n));
+        CHECK(read_back(fs, 4000).why.kind == errc::corrupt);
+        CHECK_FALSE(read_back(fs).failed);
+    }
+    SUBCASE("a full segment lost its last record") {
+        zero(fs, "/log/" + names[1], 4096 + 3000, 424);
+        CHECK(read_back(fs).why.kind == errc::corrupt);
+    }
+    SUBCASE("a file of another origin") {
+        overwrite(fs, "/log/notes.txt", 0, as_bytes("mine"));
+        CHECK(read_back(fs).records == all);
+        overwrite(fs, "/log/notes.log", 0, as_bytes(std::string(100, 'x')));
+        CHECK(read_back(fs).why.kind == errc::not_ours);
+    }
+    SUBCASE("a segment under a wrong name") {
+        REQUIRE(fs.rename("/log/" + names[2], "/log/copy.log"));
+        CHECK(read_back(fs).why.kind == errc::corrupt);
+    }
+    SUBCASE("a later version") {
+        overwrite(fs, "/log/" + names[0], 8, object_bytes(std::uint32_t{2}));
+        CHECK(read_back(fs).why.kind == errc::wrong_version);
+    }
+    SUBCASE("a segment of another database") {
+        auto h = load<detail::wal_segment_header>(content(fs, first).data());
+        h      = detail::wal_make_header(43, h.start, h.capacity, h.epoch);
+        overwrite(fs, first, 0, object_bytes(h));
+        CHECK(read_back(fs).why.kind == errc::wrong_assembly);
+    }
+}
+
+TEST_CASE("random bytes behind a good header give an error or nothing, in bounded time") {
+    prng random(5);
+    for (int round = 0; round < 300; ++round) {
+        CAPTURE(round);
+        memory_files fs;
+        REQUIRE(fs.make_directory("/log"));
+        auto const  epoch = static_cast<std::uint32_t>(random.chance(0.2) ? random() : 0);
+        byte_vector bytes(8192);
+        auto const  h = detail::wal_make_header(42, 0, bytes.size(), epoch);
+        std::memcpy(bytes.data(), &h, sizeof h);
+        for (std::size_t i = 4096; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(random());
+        for (std::size_t at = 0; at + 24 <= 4096; at += 8 * (1 + random.below(8))) {  // frames that look right but for the checksum
+            detail::wal_frame f{static_cast<std::uint32_t>(random()), static_cast<std::uint32_t>(random.below(5000)), at, epoch, 0};
+            if (random.chance(0.3)) f.length = static_cast<std::uint32_t>(random());
+            std::memcpy(bytes.data() + 4096 + at, &f, sizeof f);
+        }
+        overwrite(fs, first, 0, bytes);
+        auto const got = read_back(fs, 0, round % 2 == 0);
+        if (!got.failed) CHECK(got.records.empty());
+        overwrite(fs, first, 0, byte_vector(bytes.begin() + 4096, bytes.end()));
+        CHECK(read_back(fs).why.kind == errc::not_ours);
+    }
+}
+
+TEST_CASE("the format is exactly these bytes") {
+    memory_files fs;
+    write_log(fs, 1, 5, true);
+    auto const bytes = content(fs, first);
+    REQUIRE(bytes.size() == 8192);
+    auto const hex = [&](std::size_t at, std::size_t n) {
+        std::string out;
+        for (auto b : byte_view(bytes).subspan(at, n)) {
+            out += "0123456789abcdef"[static_cast<unsigned>(b) >> 4];
+            out += "0123456789abcdef"[static_cast<unsigned>(b) & 15];
+        }
+        return out;
+    };
+    CHECK(hex(0, 64) == "74656e6f6e6c6f6701000000400000002a000000000000000000000000000000"
+                         "00200000000000000000000000000000000000000000000000000000d32b53dd");
+    CHECK(hex(4096, 24) == "16fc04f60000000000000000000000000100000000000000");
+    CHECK(hex(4120, 32) == "58f48ee305000000180000000000000001000000000000006161616161000000");
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+// A world that refuses: nothing acknowledged is lost, the log is poisoned, every waiter hears of it.
+#include "tenon/file/faulty.hpp"
+#include "tenon/file/memory.hpp"
+#include "tenon/wal/archetype.hpp"
+#include "tenon/wal/segmented.hpp"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace tenon;
+
+namespace {
+
+wal_options const options{.identity = 1, .segment_bytes = {8192}};
+auto const        ignore = [](lsn, byte_view) { return result<void>{}; };
+
+/// A memory world whose syncs wait while the gate is closed, and are counted.
+struct gated_files {
+    struct gate {
+        std::mutex              mutex;
+        std::condition_variable changed;
+        bool                    closed = false;
+        int                     waiting = 0, syncs = 0;
+    };
+    using policy_axis                      = axis::file;
+    static constexpr std::string_view name = "gated";
+    struct file {
+        memory_files::file    base;
+        std::shared_ptr<gate> at;
+
+        result<std::size_t>   read_at(std::uint64_t o, std::span<std::byte> to) const { return base.read_at(o, to); }
+        result<void>          write_at(std::uint64_t o, byte_view b) { return base.write_at(o, b); }
+        result<std::uint64_t> size() const { return base.size(); }
+        result<void>          resize(std::uint64_t n) { return base.resize(n); }
+        result<void>          lock() { return base.lock(); }
+        std::string           path() const { return base.path(); }
+        result<void>          sync() {
+            std::unique_lock hold(at->mutex);
+            ++at->syncs;
+            ++at->waiting;
+            at->changed.notify_all();
+            at->changed.wait(hold, [&] { return !at->closed; });
+            --at->waiting;
+            return {};
+        }
+    };
+    memory_files          base;
+    std::shared_ptr<gate> at = std::make_shared<gate>();
+
+    result<file> open(std::string const& path, open_mode mode) {
+        auto opened = base.open(path, mode);
+        if (!opened) return fail(std::move(opened).error());
+        return file{std::move(*opened), at};
+    }
+    result<bool>                     exists(std::string const& p) { return base.exists(p); }
+    result<void>                     remove(std::string const& p) { return base.remove(p); }
+    result<void>                     rename(std::string const& a, std::string const& b) { return base.rename(a, b); }
+    result<void>                     make_directory(std::string const& p) { return base.make_directory(p); }
+    result<std::vector<std::string>> list(std::string const& p) { return base.list(p); }
+    result<void>                     sync_directory(std::string const& p) { return base.sync_directory(p); }
+    std::uint64_t                    now_ns() { return 0; }
+};
+static_assert(file_system<gated_files>);
+
+}  // namespace
+
+TEST_CASE("every call that can fail, fails once: the error is handed on and what was acknowledged is there after reopening") {
+    for (auto kind : {fault_kind::io, fault_kind::full, fault_kind::short_write}) {
+        for (std::uint64_t n = 1;; ++n) {
+            CAPTURE(n);
+            CAPTURE(static_cast<int>(kind));
+            memory_files         disk;
+            faulty<memory_files> fs(disk);
+            fs.faults().fail_nth(n, {kind, 100});
+            std::vector<std::string> acknowledged, appended;
+            bool                     failed = false;
+            {
+                auto log = segmented_wal<>::log<faulty<memory_files>>::open(fs, "/log", options);
+                failed   = !log || !log->replay({0}, ignore);
+                for (int i = 0; i < 30 && !failed; ++i) {
+                    appended.push_back(std::string(700, static_cast<char>('A' + i)));
+                    auto const end = log->append(as_bytes(appended.back()));
+                    REQUIRE(end);
+                    auto const done = log->sync(*end);
+                    if (done) {
+                        acknowledged = appended;
+                        continue;
+                    }
+                    failed = true;
+                    CHECK((done.error().kind == (kind == fault_kind::io ? errc::io : errc::full)));
+                    auto const later = log->append(as_bytes("x"));
+                    REQUIRE_FALSE(later);
+                    CHECK(later.error().kind == errc::poisoned);
+                    CHECK(log->sync(*end).error().kind == errc::poisoned);
+                    CHECK(log->sync_all().error().kind == errc::poisoned);
+                }
+            }
+            if (!failed && fs.faults().struck() == 0) {
+                CHECK(n > 100);
+                break;
+            }
+            CHECK(failed);
+            auto log = segmented_wal<>::log<memory_files>::open(disk, "/log", options);
+            REQUIRE_MESSAGE(log, log.error().message);
+            std::vector<std::string> found;
+            auto const               seen = log->replay({0}, [&](lsn, byte_view b) {
+                found.emplace_back(as_chars(b));
+                return result<void>{};
+            });
+            REQUIRE_MESSAGE(seen, seen.error().message);
+            REQUIRE(found.size() >= acknowledged.size());
+            REQUIRE(found.size() <= appended.size());
+            CHECK(std::equal(found.begin(), found.end(), appended.begin()));
+        }
+    }
+}
+
+TEST_CASE("a full disk while the next segment is made ahead is no error; the commit that needs it gets one") {
+    memory_files         disk;
+    faulty<memory_files> fs(disk);
+    auto                 log = segmented_wal<>::log<faulty<memory_files>>::open(fs, "/log", options);
+    REQUIRE(log);
+    REQUIRE(log->replay({0}, ignore));
+    fs.faults().fail_from(file_call::write, 1, {fault_kind::full, 0});
+    CHECK(log->prepare());
+    CHECK(disk.list("/log")->size() == 1);  // nothing half made is left
+    auto const end = log->append(as_bytes(std::string(5000, 'x')));
+    REQUIRE(end);
+    CHECK(log->sync(*end).error().kind == errc::full);
+}
+
+TEST_CASE("commits that wait while the leader is at the medium share one sync") {
+    gated_files fs;
+    auto        log = segmented_wal<group_commit>::log<gated_files>::open(fs, "/log", {.segment_bytes = {1u << 20}});
+    REQUIRE(log);
+    REQUIRE(log->replay({0}, ignore));
+    auto&     gate   = *fs.at;
+    int const before = gate.syncs;
+    gate.closed      = true;
+    std::atomic<int>         done{0};
+    std::vector<std::thread> threads;
+    auto                     commit = [&] {
+        auto const end = log->append(as_bytes("record"));
+        if (end && log->sync(*end)) ++done;
+    };
+    threads.emplace_back(commit);
+    {
+        std::unique_lock hold(gate.mutex);
+        gate.changed.wait(hold, [&] { return gate.waiting == 1; });
+    }
+    for (int t = 0; t < 8; ++t) threads.emplace_back(commit);
+    while (log->stats().appended_records < 9) std::this_thread::yield();
+    CHECK(done == 0);
+    {
+        std::lock_guard const hold(gate.mutex);
+        gate.closed = false;
+    }
+    gate.changed.notify_all();
+    for (auto& t : threads) t.join();
+    CHECK(done == 9);
+    CHECK(gate.syncs == before + 2);
+}
+
+TEST_CASE("sync_interval goes to the medium when the interval has passed, no_sync only when told to, sync_each_commit each time") {
+    auto const syncs_of = [](auto policy, std::uint64_t interval) {
+        memory_files fs;
+        auto         log = segmented_wal<decltype(policy)>::template log<memory_files>::open(fs, "/log", {.segment_bytes = {1u << 20}, .interval_ns = interval});
+        REQUIRE(log->replay({0}, ignore));
+        auto const before = log->stats().syncs;
+        for (int i = 0; i < 10; ++i) REQUIRE(log->sync(*log->append(as_bytes("x"))));
+        auto const after = log->stats().syncs - before;
+        auto const last  = *log->append(as_bytes("x"));
+        REQUIRE(log->sync_all());
+        CHECK(log->stats().syncs == before + after + 1);
+        REQUIRE(log->sync(last));
+        CHECK(log->stats().syncs == before + after + 1);
+        return after;
+    };
+    CHECK(syncs_of(sync_interval{}, 0) == 10);
+    CHECK(syncs_of(sync_interval{}, ~std::uint64_t{0}) == 0);
+    CHECK(syncs_of(no_sync{}, 0) == 0);
+    CHECK(syncs_of(sync_each_commit{}, 0) == 10);
+    CHECK(syncs_of(group_commit{}, 0) == 10);
+}
+
+TEST_CASE("released segments are used again, and records beyond a segment get one of their size") {
+    memory_files fs;
+    auto         log = segmented_wal<>::log<memory_files>::open(fs, "/log", options);
+    REQUIRE(log->replay({0}, ignore));
+    for (int i = 0; i < 200; ++i) {
+        auto const end = log->append(as_bytes(std::string(i == 100 ? 100'000 : 1000, 'r')));
+        REQUIRE(log->sync(*end));
+        REQUIRE(log->release(*end));
+        CHECK(fs.list("/log")->size() <= 3);
+    }
+    CHECK(log->stats().segments == 1);
+    CHECK(log->stats().live_bytes <= 8192);
+}
+
+TEST_CASE("more than a few megabytes that nobody syncs are handed to the kernel") {
+    memory_files fs;
+    auto         log = segmented_wal<no_sync>::log<memory_files>::open(fs, "/log", {.segment_bytes = {1u << 20}});
+    REQUIRE(log->replay({0}, ignore));
+    for (int i = 0; i < 12; ++i) REQUIRE(log->append(as_bytes(std::string(900'000, 'm'))));
+    CHECK(log->stats().segments > 5);
+}
+
+TEST_CASE("a record above 1 GiB, a segment size too small and a call before replay are refused") {
+    memory_files fs;
+    CHECK(segmented_wal<>::log<memory_files>::open(fs, "/log", {.segment_bytes = {4096}}).error().kind == errc::invalid_argument);
+    auto log = segmented_wal<>::log<memory_files>::open(fs, "/log/", options);
+    REQUIRE(log->replay({0}, ignore));
+    std::byte  one{};
+    auto const big = log->append(byte_view(&one, (std::size_t{1} << 30) + 1));  // never looked at
+    CHECK(big.error().kind == errc::too_large);
+}
