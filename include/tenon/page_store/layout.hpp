@@ -92,10 +92,10 @@ struct slot_record {  // 64 bytes, little-endian, crc over the 60 before it
     std::uint64_t               offset     = 0;
     std::uint64_t               size       = 0;
     std::uint32_t               payload_crc = 0;
-    std::array<std::uint8_t, 20> reserved{};
+    std::array<std::uint8_t, 24> reserved{};
     std::uint32_t               crc        = 0;
 };
-static_assert(sizeof(slot_record) == 64 && std::is_trivially_copyable_v<slot_record>);
+static_assert(sizeof(slot_record) == 64 && offsetof(slot_record, crc) == 60 && std::is_trivially_copyable_v<slot_record>);
 
 constexpr std::uint64_t slot_offset(std::uint64_t generation) noexcept { return (1 + generation % 2) * page_bytes; }
 
