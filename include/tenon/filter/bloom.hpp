@@ -57,7 +57,7 @@ constexpr bool bloom_bits(std::uint64_t hash, std::uint32_t probes, F&& f) {
 
 /// bloom - one block of 512 bits a key, a few bits in it.
 ///
-/// Guarantee   true for every hash it was built from; wrongly true for about 1.1 % of others at 10 bits a key.
+/// Guarantee   true for every hash it was built from; wrongly true for about 1 % of others at 10 bits a key.
 /// Cost        build O(n), twice over the memory; may_contain one cache line and no branch but the exit; open O(1), no copy.
 ///             Memory BitsPerKey bits a key, rounded up to 64 bytes, and a 64-byte header. Duplicates count as keys.
 /// Errors      open: bytes that are not a filter, or cut: errc::corrupt. Blocks are not read by open; validate() does.

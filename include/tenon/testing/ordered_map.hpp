@@ -82,9 +82,9 @@ void ordered_map_same(Map const& map, Model const& model, ordered_map_checks& r)
 /// `key(i)` makes the i-th key of the domain, `probe(key)` what it is looked up by.
 template <class Policy, class Key, class Less, class MakeKey, class Probe>
 void ordered_map_against_model(std::uint64_t seed, std::size_t operations, std::uint64_t domain, std::string const& title, MakeKey key,
-                               Probe probe, report& found) {
+                               Probe probe, report& findings) {
     using map_type        = typename Policy::template map<Key, counted_value, Less>;
-    auto       r          = ordered_map_checks{found, std::string(Policy::name) + ", " + title + ", seed " + std::to_string(seed)};
+    auto       r          = ordered_map_checks{findings, std::string(Policy::name) + ", " + title + ", seed " + std::to_string(seed)};
     auto const alive      = counted_value::alive();
     auto       random     = prng(seed);
     {
@@ -179,8 +179,8 @@ void ordered_map_against_model(std::uint64_t seed, std::size_t operations, std::
 }
 
 template <class Policy>
-void ordered_map_in_order(std::uint64_t seed, report& found) {
-    auto r = ordered_map_checks{found, std::string(Policy::name) + ", keys in order, seed " + std::to_string(seed)};
+void ordered_map_in_order(std::uint64_t seed, report& findings) {
+    auto r = ordered_map_checks{findings, std::string(Policy::name) + ", keys in order, seed " + std::to_string(seed)};
     for (int direction = 0; direction < 3; ++direction) {  // ascending, descending, from both ends to the middle
         typename Policy::template map<std::uint64_t, counted_value, std::less<>>          map;
         std::map<std::uint64_t, std::pair<std::uint64_t, counted_value*>, std::less<>> model;
