@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A program of somebody else: it knows tenon by its installed headers only.
+#if __has_include("tenon/tenon.hpp")
+#include "tenon/tenon.hpp"
+#endif
 #include "tenon/core/bytes.hpp"
 #include "tenon/core/result.hpp"
 #include "tenon/version.hpp"
