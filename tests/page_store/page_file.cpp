@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tenon/core/prng.hpp"
 #include "tenon/file/memory.hpp"
+#include "tenon/file/simulated.hpp"
 #include "tenon/page_store/checksummed.hpp"
 #include "tenon/page_store/file.hpp"
 
@@ -215,4 +216,34 @@ TEST_CASE("every flipped bit of a checksummed extent or root is found, and store
     auto plain = store_type::open(fs, "x", signed_as("places/1"));
     REQUIRE(!plain);
     CHECK(plain.error().kind == errc::wrong_assembly);
+}
+
+TEST_CASE("a root that a killed process wrote and did not sync is durable once it was taken") {
+    using disk_store = file_store<>::store<simulated_files>;
+    simulated_files disk;
+    {
+        auto s = disk_store::open(disk, "x", {});
+        REQUIRE(s->publish(as_bytes("first")));
+        REQUIRE(s->publish(as_bytes("second")));
+    }
+    {
+        auto       f    = disk.open("x", open_mode::read_write);
+        auto const slot = detail::pages::encode_slot({3, {24576 - 4096, 6}, crc32c(as_bytes("second"))});
+        REQUIRE(f->write_at(detail::pages::slot_offset(3), slot));  // and the process dies here
+    }
+    {
+        auto s = disk_store::open(disk, "x", {});
+        REQUIRE(!s);  // on top of root 2, which is still needed
+    }
+    {
+        auto       f    = disk.open("x", open_mode::read_write);
+        auto const slot = detail::pages::encode_slot({3, {16384, 5}, crc32c(as_bytes("first"))});
+        REQUIRE(f->write_at(detail::pages::slot_offset(3), slot));
+    }
+    REQUIRE(disk_store::open(disk, "x", {})->stats().generation == 3);
+    auto lost = disk.after_power_loss(simulated_files::kept::nothing);
+    auto s    = disk_store::open(lost, "x", {});
+    REQUIRE(s);
+    CHECK(s->stats().generation == 3);
+    CHECK(as_chars(s->root()) == "first");
 }
