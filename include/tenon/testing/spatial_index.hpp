@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <iterator>
 #include <limits>
 #include <set>
@@ -191,7 +192,7 @@ void check_spatial_view(typename Policy::view const& view, std::vector<point_ent
 template <spatial_index Policy>
 void check_spatial_index(std::uint64_t seed, report& r) {
     prng random(seed);
-    for (std::size_t const n : {0, 1, 2, 3, 15, 16, 17, 63, 64, 65, 255, 256, 257, 1000}) {
+    for (std::size_t const n : std::initializer_list<std::size_t>{0, 1, 2, 3, 15, 16, 17, 63, 64, 65, 255, 256, 257, 1000}) {
         for (unsigned kind = 0; kind < detail::spatial_kinds; ++kind) {
             auto const entries = detail::spatial_points(kind, n, random);
             auto const what    = "kind " + std::to_string(kind) + ", n " + std::to_string(n);
@@ -222,7 +223,7 @@ void check_spatial_index(std::uint64_t seed, report& r) {
     refused({{{0, 0}, 5}, {{1, 1}, 5}}, errc::unsorted_keys, "a position that repeats");
     refused({{{0, 0}, 5}, {{1, 1}, 4}}, errc::unsorted_keys, "a position that descends");
 
-    for (std::size_t const n : {0, 1, 17, 300}) {
+    for (std::size_t const n : std::initializer_list<std::size_t>{0, 1, 17, 300}) {
         auto const entries = detail::spatial_points(static_cast<unsigned>(random.below(detail::spatial_kinds)), n, random);
         auto const bytes   = Policy::build(entries);
         if (!bytes) continue;
