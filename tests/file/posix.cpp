@@ -4,7 +4,6 @@
 #include "temporary_directory.hpp"
 
 #include <atomic>
-#include <array>
 #include <csignal>
 #include <thread>
 
@@ -67,16 +66,17 @@ TEST_CASE("a file that another process has locked names that process's pid") {
     posix_files               fs;
     REQUIRE(fs.open(path, open_mode::create));
 
-    std::string refused;
     {
         child holder([&](auto say, auto hear) {
             auto f = posix_files{}.open(path, open_mode::read_write);
             say(f && f->lock() ? "locked" : "not locked");
             // A refused second lock in the holding process, and its close, must not lose the pid.
+            bool refused_here = false;
             {
-                auto g = posix_files{}.open(path, open_mode::read_write);
-                say(g && !g->lock() ? "refused" : "not refused");
+                auto g       = posix_files{}.open(path, open_mode::read_write);
+                refused_here = g && !g->lock();
             }
+            say(refused_here ? "refused" : "not refused");
             hear();
         });
         REQUIRE(holder.hear() == "locked");
@@ -127,7 +127,6 @@ TEST_CASE("a file locked in this process is refused to it and to others, under e
     CHECK(fs.list(dir.path) == std::vector<std::string>{"db", "link"});  // locking leaves no file behind
 
     child other([&](auto say, auto) {
-        // Not through the parent's registry: a new image would not have it; the record lock tells.
         auto g = posix_files{}.open(path, open_mode::read_write);
         say(g->lock().error().message);
     });

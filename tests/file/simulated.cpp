@@ -334,6 +334,36 @@ TEST_CASE("worlds after power loss are the same for the same seed, stand alone, 
     CHECK(disk.after_power_loss(1).now_ns() > now);
 }
 
+TEST_CASE("random histories: with nothing kept, a file is as it was at its last sync") {
+    for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+        CAPTURE(seed);
+        prng            random(seed);
+        simulated_files disk;
+        auto            f = settled(disk, "x", 10, 0);
+        byte_vector     live(10), durable = live;
+        for (int step = 0; step < 60; ++step) {
+            auto const what = random.below(10);
+            if (what == 0) {
+                live.resize(static_cast<std::size_t>(random.below(20'000)));
+                REQUIRE(f.resize(live.size()));
+            } else if (what < 4) {
+                REQUIRE(f.sync());
+                durable = live;
+            } else {  // many end right behind a page
+                auto const at = static_cast<std::size_t>(random.below(live.size() + 3000));
+                auto const n  = static_cast<std::size_t>(random.chance(0.5) ? 4097 - at % 4096 : 1 + random.below(6000));
+                auto const b  = filled(n, static_cast<int>(1 + random.below(255)));
+                REQUIRE(f.write_at(at, b));
+                live.resize(std::max(live.size(), at + n));
+                std::copy(b.begin(), b.end(), live.begin() + static_cast<std::ptrdiff_t>(at));
+            }
+            REQUIRE(content(disk, "x") == live);
+            REQUIRE(content(disk.after_power_loss(kept::nothing), "x") == durable);
+            REQUIRE(content(disk.after_power_loss(kept::everything), "x") == live);
+        }
+    }
+}
+
 TEST_CASE("random histories: every state holds for each sector a version that was there since its last sync") {
     for (std::uint64_t seed = 1; seed <= 30; ++seed) {
         CAPTURE(seed);
