@@ -17,6 +17,7 @@
 #include <new>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace tenon::testing {
@@ -78,12 +79,18 @@ private:
 
 namespace detail {
 
+/// Accepts one position in `one_in`, none when that is 0.
+struct accept_some {
+    std::uint64_t one_in;
+    bool operator()(position p) const noexcept { return one_in != 0 && p * 0x9e3779b97f4a7c15U / 7 % one_in == 0; }
+};
+
 /// All accepted rows by (distance, position), computed one by one with the metric's own distance.
-template <class Metric, class Accept>
-std::vector<vector_hit> vector_oracle(vector_sample const& s, std::span<float const> query, Accept accept) {
+inline std::vector<vector_hit> vector_oracle(float (*distance)(float const*, float const*, std::size_t), vector_sample const& s,
+                                             std::span<float const> query, accept_some accept) {
     std::vector<vector_hit> all;
     for (std::size_t i = 0; i < s.positions.size(); ++i)
-        if (accept(s.positions[i])) all.push_back({Metric::distance(query.data(), s.row(i).data(), s.dim), s.positions[i]});
+        if (accept(s.positions[i])) all.push_back({distance(query.data(), s.row(i).data(), s.dim), s.positions[i]});
     std::sort(all.begin(), all.end(), [](vector_hit a, vector_hit b) {
         return a.distance < b.distance || (a.distance == b.distance && a.at < b.at);
     });
@@ -95,27 +102,29 @@ inline bool vector_near(float a, float b) noexcept {
     return a == b || std::abs(a - b) <= 1e-5F * std::max({1.0F, std::abs(a), std::abs(b)});
 }
 
-/// One query: everything but recall must hold strictly. Returns how many of the true k were found.
-template <class Metric, class Index, class Accept>
-std::size_t check_vector_query(Index const& index, vector_sample const& s, std::span<float const> query, std::size_t k,
-                               vector_search_options options, Accept accept, std::string const& what, report& r) {
-    std::vector<vector_hit> out{{-7, 7}};  // what is there stays
-    index.closest(query, k, options, accept, out);
-    auto const all  = vector_oracle<Metric>(s, query, accept);
+/// The answer to one query, appended to the hit {-7, 7}: everything but recall must hold strictly. Returns how many of the
+/// true k were found.
+inline std::size_t check_vector_hits(std::vector<vector_hit> out, std::vector<vector_hit> const& all, std::size_t k,
+                                     std::string const& what, report& r) {
     auto const want = std::min(k, all.size());
     if (!r.check(!out.empty() && out.front() == vector_hit{-7, 7}, what + ": hits are appended, nothing before them changes")) return 0;
     out.erase(out.begin());
     r.check(out.size() == want, what + ": " + std::to_string(out.size()) + " hits, expected " + std::to_string(want));
     std::size_t found = 0;
+    bool        ascending = true, accepted = true, measured = true;
     for (std::size_t i = 0; i < out.size(); ++i) {
         if (i > 0)
-            r.check(out[i - 1].distance < out[i].distance || (out[i - 1].distance == out[i].distance && out[i - 1].at < out[i].at),
-                    what + ": hits ascend by distance, then position, without repeats");
+            ascending = ascending && (out[i - 1].distance < out[i].distance ||
+                                      (out[i - 1].distance == out[i].distance && out[i - 1].at < out[i].at));
         auto const at = std::find_if(all.begin(), all.end(), [&](vector_hit h) { return h.at == out[i].at; });
-        if (!r.check(at != all.end(), what + ": a hit is a row that was accepted")) continue;
-        r.check(vector_near(at->distance, out[i].distance), what + ": a hit's distance is the metric's");
-        if (out[i].distance <= all[want - 1].distance || vector_near(out[i].distance, all[want - 1].distance)) ++found;
+        accepted      = accepted && at != all.end();
+        if (at == all.end()) continue;
+        measured = measured && vector_near(at->distance, out[i].distance);
+        if (i < want && (out[i].distance <= all[want - 1].distance || vector_near(out[i].distance, all[want - 1].distance))) ++found;
     }
+    r.check(ascending, what + ": hits ascend by distance, then position, without repeats");
+    r.check(accepted, what + ": a hit is a row that was accepted");
+    r.check(measured, what + ": a hit's distance is the metric's");
     return found;
 }
 
@@ -152,18 +161,23 @@ void check_vector_index(std::uint64_t seed, report& r, double recall = 1.0, std:
                 auto query = turn == 0 && n > 0 ? std::vector<float>(s.row(n / 2).begin(), s.row(n / 2).end()) : s.another();
                 if (turn == 3) query.assign(dim, 0.0F);
                 for (std::uint64_t const one_in : {1U, 2U, 100U, 0U}) {
-                    auto const accept = [one_in](position p) { return one_in != 0 && p * 0x9e3779b97f4a7c15U / 7 % one_in == 0; };
-                    for (std::size_t const k : {std::size_t{0}, std::size_t{1}, std::size_t{10}, n + 5, std::numeric_limits<std::size_t>::max()})
+                    detail::accept_some const accept{one_in};
+                    auto const                all = detail::vector_oracle(&metric::distance, s, query, accept);
+                    for (std::size_t const k : {std::size_t{0}, std::size_t{1}, std::size_t{10}, n + 5, std::numeric_limits<std::size_t>::max()}) {
+                        if (k > n && n == 1500 && turn > 0) continue;
                         for (std::size_t const ef : {0U, 16U}) {
-                            auto const here = what + ", k " + std::to_string(k) + ", one in " + std::to_string(one_in);
-                            auto const all  = detail::vector_oracle<metric>(s, query, accept).size();
-                            auto const in_delta = detail::check_vector_query<metric>(delta, s, query, k, {ef}, accept, here + ", delta", r);
-                            auto const in_view  = detail::check_vector_query<metric>(*view, s, query, k, {ef}, accept, here + ", view", r);
+                            auto const              here = what + ", k " + std::to_string(k) + ", one in " + std::to_string(one_in);
+                            std::vector<vector_hit> from_delta{{-7, 7}}, from_view{{-7, 7}};
+                            delta.closest(query, k, {ef}, accept, from_delta);
+                            view->closest(query, k, {ef}, accept, from_view);
+                            auto const hits = detail::check_vector_hits(std::move(from_delta), all, k, here + ", delta", r) +
+                                              detail::check_vector_hits(std::move(from_view), all, k, here + ", view", r);
                             if (k == 10) {
-                                found += in_delta + in_view;
-                                wanted += 2 * std::min(k, all);
+                                found += hits;
+                                wanted += 2 * std::min(k, all.size());
                             }
                         }
+                    }
                 }
             }
             if (n < 2) continue;
@@ -175,7 +189,7 @@ void check_vector_index(std::uint64_t seed, report& r, double recall = 1.0, std:
             r.check(!Policy::build(dim, broken.rows, broken.positions).has_value(), what + ": NaN is refused");
             broken.rows.pop_back();
             r.check(!Policy::build(dim, broken.rows, broken.positions).has_value(), what + ": half a row is refused");
-            for (std::size_t const length : {std::size_t{0}, std::size_t{64}, bytes->size() / 2, bytes->size() - 1}) {
+            for (std::size_t const length : {std::size_t{0}, std::size_t{8}, bytes->size() / 2, bytes->size() - 1}) {
                 aligned_copy const cut(byte_view(*bytes).first(length));
                 r.check(!Policy::view::open(cut.view()).has_value(), what + ": bytes that were cut off are refused");
             }
