@@ -59,8 +59,14 @@ template <class R>
 inline constexpr bool row_types_differ = detail_::rows_differ(std::type_identity<typename R::tables>{});
 template <class R>
 inline constexpr bool file_fits = file_system<typename R::file>;
+/// A store that says on which files it works is asked before it is made.
+template <class Store, class File>
+inline constexpr bool store_takes_files = true;
+template <class Store, class File>
+    requires requires { Store::template fits<File>; }
+inline constexpr bool store_takes_files<Store, File> = Store::template fits<File>;
 template <class R>
-concept store_fits = page_store_policy<typename R::page_store, typename R::file>;
+concept store_fits = store_takes_files<typename R::page_store, typename R::file> && page_store_policy<typename R::page_store, typename R::file>;
 template <class R>
 concept wal_fits = wal_policy<typename R::wal, typename R::file>;
 template <class R>

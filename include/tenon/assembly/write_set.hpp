@@ -15,7 +15,7 @@ namespace tenon {
 template <class Table, class Totals>
 void add_weights(byte_view const (&columns)[Table::schema_type::size], Totals& totals, bool plus) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
-        auto one = [&]<std::size_t J>(std::integral_constant<std::size_t, J>) {
+        [[maybe_unused]] auto one = [&]<std::size_t J>(std::integral_constant<std::size_t, J>) {
             using spec = typename Table::template index_spec<J>;
             typename spec::kind_type::value_type value{};
             if (!Table::schema_type::extract(columns, typename spec::key_type{}, value)) return;
