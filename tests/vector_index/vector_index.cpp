@@ -19,6 +19,7 @@
 #include <limits>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using namespace tenon;
@@ -253,6 +254,32 @@ TEST_CASE_TEMPLATE("hostile bytes are refused or answered within bounds", P, fla
     CHECK(opened > 300);
     CHECK(refused > 200);
     CHECK(invalid > 100);
+}
+
+TEST_CASE("the bytes are those of the format pages") {
+    std::vector<float> const    rows{1, 2, 3, 4, 1, 2};
+    std::vector<position> const at{5, 7, 9};
+    auto const                  words_of = [](byte_vector const& bytes) {  // u32 words that are not zero: place, value
+        std::vector<std::pair<std::size_t, std::uint32_t>> out;
+        for (std::size_t i = 72; i < bytes.size(); i += 4)
+            if (auto const w = load<std::uint32_t>(bytes.data() + i); w != 0) out.emplace_back(i, w);
+        return out;
+    };
+    using words               = std::vector<std::pair<std::size_t, std::uint32_t>>;
+    auto const     flat_bytes = *flat<l2_squared>::build(2, rows, at);
+    auto const     hnsw_bytes = *hnsw<l2_squared, 2, 2, 2>::build(2, rows, at);
+    constexpr auto none       = 0xffffffffU;
+    CHECK(as_chars(byte_view(flat_bytes).first(72)) ==
+          std::string("tenon") + std::string(3, '\0') + "tenon.flat/1" + std::string(20, '\0') + "tenon.l2_squared/1" + std::string(14, '\0'));
+    CHECK(as_chars(byte_view(hnsw_bytes).first(20)) == std::string("tenon") + std::string(3, '\0') + "tenon.hnsw/1");
+    CHECK(words_of(flat_bytes) == words{{72, 1}, {76, 2}, {80, 3}, {88, 216}, {96, 128}, {104, 192}, {128, 5}, {136, 7}, {144, 9},
+                                        {192, 0x3f800000}, {196, 0x40000000}, {200, 0x40400000}, {204, 0x40800000}, {208, 0x3f800000},
+                                        {212, 0x40000000}});
+    CHECK(words_of(hnsw_bytes) == words{{72, 1}, {76, 2}, {80, 3}, {88, 528}, {96, 192}, {104, 256}, {128, 2}, {132, 1}, {136, 1},
+                                        {144, 320}, {152, 384}, {160, 448}, {168, 512}, {176, 4}, {192, 5}, {200, 7}, {208, 9},
+                                        {256, 0x3f800000}, {260, 0x40000000}, {264, 0x40400000}, {268, 0x40800000}, {272, 0x3f800000},
+                                        {276, 0x40000000}, {320, 1}, {324, 1}, {340, 1}, {384, 2}, {388, none}, {392, none},
+                                        {448, none}, {456, none}, {512, 1}});
 }
 
 TEST_CASE("validate notices each kind of damage to a graph") {
