@@ -62,7 +62,7 @@ result<run_descriptor> merge_runs(std::shared_ptr<Store> store, std::span<std::s
     for (;;) {
         std::size_t newest = heads.size();  // of the smallest key; ties go to the newest run
         for (std::size_t i = 0; i < heads.size(); ++i)
-            if (heads[i].at < heads[i].keys->size() && (newest == heads.size() || heads[i].key < heads[newest].key)) newest = i;
+            if (heads[i].at < heads[i].keys->size() && (newest == heads.size() || heads[newest].key > heads[i].key)) newest = i;
         if (newest == heads.size()) break;
         std::string const key(heads[newest].key);
         auto const        at   = heads[newest].at;
