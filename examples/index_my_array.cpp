@@ -19,7 +19,8 @@ int main() {
     std::printf("the first square from 1000001 on is %llu\n", static_cast<unsigned long long>(keys[next]));
 
     auto const s = index->stats();
-    std::printf("%llu keys, %llu leaves, a look-up searches at most %llu positions, %llu bytes\n", static_cast<unsigned long long>(s.keys),
-                static_cast<unsigned long long>(s.leaves), static_cast<unsigned long long>(s.max_error), static_cast<unsigned long long>(s.model_bytes));
+    std::printf("%llu keys, %llu leaves, a look-up searches at most %llu positions, %llu bytes\n",
+                static_cast<unsigned long long>(s.keys), static_cast<unsigned long long>(s.leaves),
+                static_cast<unsigned long long>(s.max_error), static_cast<unsigned long long>(s.model_bytes));
     return at == 123'456 && keys[next] == 1'002'001 ? 0 : 1;
 }

@@ -64,7 +64,9 @@ template <class Model>
 double worst(std::vector<u64> const& keys) {
     auto const f     = Model::template fit<u64>(std::span<u64 const>(keys), 1.0);
     double     worst = 0;
-    for (u64 i = 0; i < keys.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(f.predict(keys[i], keys.size())) - static_cast<double>(i)));
+    for (u64 i = 0; i < keys.size(); ++i)
+        worst =
+            std::max(worst, std::abs(static_cast<double>(f.predict(keys[i], keys.size())) - static_cast<double>(i)));
     return worst;
 }
 
@@ -104,7 +106,8 @@ TEST_CASE("key distance subtracts integers before it converts") {
     constexpr u64 big = u64{1} << 63;
     CHECK(tenon::key_distance<u64>(big + 1, big) == 1);
     CHECK(tenon::key_distance<u64>(big, big + 1) == 0);
-    CHECK(tenon::key_distance<std::int64_t>(std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::min()) == 0x1p64);
+    CHECK(tenon::key_distance<std::int64_t>(std::numeric_limits<std::int64_t>::max(),
+                                            std::numeric_limits<std::int64_t>::min()) == 0x1p64);
     CHECK(tenon::key_distance<std::int8_t>(127, -128) == 255);
     auto const inf = std::numeric_limits<double>::infinity();
     CHECK(tenon::key_distance<double>(inf, -inf) == 2e300);

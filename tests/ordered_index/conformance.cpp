@@ -21,5 +21,9 @@ void conforms() {
 
 TEST_CASE("sorted_array keeps the axioms") { conforms<tenon::sorted_array>(); }
 TEST_CASE("rmi keeps the axioms") { conforms<tenon::rmi<>>(); }
-TEST_CASE("rmi with about as many leaves as keys keeps the axioms") { conforms<tenon::rmi<tenon::linear_spline, tenon::linear, 1>>(); }
-TEST_CASE("rmi with a regression root and constant leaves keeps the axioms") { conforms<tenon::rmi<tenon::linear, tenon::constant, 8>>(); }
+TEST_CASE("rmi with about as many leaves as keys keeps the axioms") {
+    conforms<tenon::rmi<tenon::linear_spline, tenon::linear, 1>>();
+}
+TEST_CASE("rmi with a regression root and constant leaves keeps the axioms") {
+    conforms<tenon::rmi<tenon::linear, tenon::constant, 8>>();
+}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "tenon/ordered_index/rmi.hpp"
 #include "tenon/core/prng.hpp"
 #include "tenon/model/constant.hpp"
 #include "tenon/ordered_index/archetype.hpp"
-#include "tenon/ordered_index/rmi.hpp"
 #include "tenon/ordered_index/sorted_array.hpp"
 
 #include <doctest/doctest.h>
@@ -27,7 +27,9 @@ std::vector<u64> lognormal_like(std::size_t n, u64 seed) {
     return keys;
 }
 
-u64 oracle(std::vector<u64> const& keys, u64 k) { return static_cast<u64>(std::lower_bound(keys.begin(), keys.end(), k) - keys.begin()); }
+u64 oracle(std::vector<u64> const& keys, u64 k) {
+    return static_cast<u64>(std::lower_bound(keys.begin(), keys.end(), k) - keys.begin());
+}
 
 /// A root that is far from linear, to show that any monotone model may stand there.
 struct top_bits {
@@ -35,10 +37,14 @@ struct top_bits {
     template <tenon::index_key Key>
     struct fitted {
         u64 shift = 0;
-        u64 predict(Key k, u64 limit) const noexcept { return std::min<u64>(shift < 64 ? static_cast<u64>(k) >> shift : 0, limit); }
+        u64 predict(Key k, u64 limit) const noexcept {
+            return std::min<u64>(shift < 64 ? static_cast<u64>(k) >> shift : 0, limit);
+        }
     };
     template <tenon::index_key Key>
-    static fitted<Key> fit(std::span<Key const>, double) noexcept { return {54}; }
+    static fitted<Key> fit(std::span<Key const>, double) noexcept {
+        return {54};
+    }
 };
 
 }  // namespace
@@ -81,7 +87,8 @@ TEST_CASE("batch gives what lower_bound gives, for any number of keys") {
         REQUIRE(index);
         for (std::size_t m : {0u, 1u, 15u, 16u, 17u, 500u}) {
             std::vector<u64> ask, out(m), expected;
-            for (std::size_t i = 0; i < m; ++i) ask.push_back(n > 0 && random.chance(0.5) ? keys[random.below(n)] : random() >> random.below(64));
+            for (std::size_t i = 0; i < m; ++i)
+                ask.push_back(n > 0 && random.chance(0.5) ? keys[random.below(n)] : random() >> random.below(64));
             for (u64 k : ask) expected.push_back(oracle(keys, k));
             index->batch(ask, out);
             CHECK(out == expected);
@@ -91,8 +98,11 @@ TEST_CASE("batch gives what lower_bound gives, for any number of keys") {
 
 TEST_CASE("a batch without room for its answers is a broken contract") {
     static int called;
-    called            = 0;
-    auto const before = tenon::set_contract_handler([](char const*, std::source_location) { ++called; throw 1; });
+    called                        = 0;
+    auto const             before = tenon::set_contract_handler([](char const*, std::source_location) {
+        ++called;
+        throw 1;
+    });
     std::vector<u64> const keys{1, 2, 3};
     std::vector<u64>       out(2);
     auto                   index = rmi<>::over(keys);
@@ -127,13 +137,14 @@ TEST_CASE("doubles near 2^53 and 2^63 lose nothing: neighbours stay apart") {
 }
 
 TEST_CASE("a learned leaf searches less than its keys") {
-    auto const  keys  = lognormal_like(100'000, 3);
-    auto const  s     = rmi<>::over(keys)->stats();
+    auto const       keys = lognormal_like(100'000, 3);
+    auto const       s    = rmi<>::over(keys)->stats();
     std::vector<u64> uniform;
-    tenon::prng random(4);
+    tenon::prng      random(4);
     for (int i = 0; i < 100'000; ++i) uniform.push_back(random());
     std::sort(uniform.begin(), uniform.end());
-    auto const line = rmi<>::over(uniform)->stats(), flat = rmi<tenon::linear_spline, tenon::constant>::over(uniform)->stats();
+    auto const line = rmi<>::over(uniform)->stats(),
+               flat = rmi<tenon::linear_spline, tenon::constant>::over(uniform)->stats();
     CHECK(line.mean_error < 30);
     CHECK(line.mean_error < flat.mean_error);
     CHECK(s.max_error <= keys.size());
@@ -144,7 +155,7 @@ TEST_CASE("validate sees claims that are too good, and queries are right all the
     auto       model = rmi<>::build<u64>(keys);
     REQUIRE(model);
     using leaf          = tenon::detail::rmi_leaf<tenon::linear::fitted<u64>>;
-    auto const at       = [&](std::size_t i) { return model->data() + 192 + i * sizeof(leaf); };
+    auto const  at      = [&](std::size_t i) { return model->data() + 192 + i * sizeof(leaf); };
     std::size_t checked = 0;
     auto const  leaves  = (model->size() - 192) / sizeof(leaf) - 1;
     for (std::size_t i = 0; i < leaves; ++i) {
@@ -174,12 +185,14 @@ TEST_CASE("answers stay right whatever the model's bytes are") {
     std::vector<u64> out(40);
     for (int round = 0; round < 3000; ++round) {
         auto bytes = model;
-        for (auto n = random.below(40) + 1; n > 0; --n) bytes[128 + random.below(bytes.size() - 128)] = static_cast<std::byte>(random());
+        for (auto n = random.below(40) + 1; n > 0; --n)
+            bytes[128 + random.below(bytes.size() - 128)] = static_cast<std::byte>(random());
         auto v = rmi<>::view<u64>::open(bytes, keys);
         if (!v) continue;
         ++opened;
         std::vector<u64> ask;
-        for (int i = 0; i < 40; ++i) ask.push_back(random.chance(0.5) ? keys[random.below(keys.size())] : random() >> random.below(64));
+        for (int i = 0; i < 40; ++i)
+            ask.push_back(random.chance(0.5) ? keys[random.below(keys.size())] : random() >> random.below(64));
         v->batch(ask, out);
         for (std::size_t i = 0; i < ask.size(); ++i) {
             REQUIRE(out[i] == oracle(keys, ask[i]));
@@ -192,7 +205,7 @@ TEST_CASE("answers stay right whatever the model's bytes are") {
 TEST_CASE("open says what does not fit") {
     auto const keys  = lognormal_like(1000, 11);
     auto const model = *rmi<>::build<u64>(keys);
-    auto       kind  = [&](auto result) { return result ? std::string("none") : std::string(to_string(result.error().kind)); };
+    auto kind = [&](auto result) { return result ? std::string("none") : std::string(to_string(result.error().kind)); };
     CHECK(kind(rmi<>::view<u64>::open(model, keys)) == "none");
     CHECK(kind(tenon::sorted_array::view<u64>::open(model, keys)) == "wrong assembly");
     CHECK(kind(rmi<tenon::linear>::view<u64>::open(model, keys)) == "wrong assembly");
@@ -240,7 +253,8 @@ TEST_CASE("the bytes are those of docs/formats/rmi.md") {
     CHECK(u(40) == 40);
     CHECK(u(48) == 1);
     CHECK(u(56) == 0);
-    CHECK(tenon::as_chars(tenon::byte_view(model).subspan(64, 26)) == std::string_view("rmi<linear_spline,linear>\0", 26));
+    CHECK(tenon::as_chars(tenon::byte_view(model).subspan(64, 26)) ==
+          std::string_view("rmi<linear_spline,linear>\0", 26));
     CHECK(u(128) == 10);
     CHECK(d(136) == 0.025);
     CHECK(u(192) == 10);

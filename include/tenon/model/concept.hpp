@@ -15,7 +15,8 @@ namespace tenon {
 
 /// How a key is kept inside a model: eight bytes that hold every Key exactly.
 template <index_key Key>
-using wide_key = std::conditional_t<std::floating_point<Key>, double, std::conditional_t<std::is_signed_v<Key>, std::int64_t, std::uint64_t>>;
+using wide_key = std::conditional_t<std::floating_point<Key>, double,
+                                    std::conditional_t<std::is_signed_v<Key>, std::int64_t, std::uint64_t>>;
 
 /// How far `key` lies above `origin`, as a double; 0 at and below it. Never decreases as key grows, and is finite
 /// (keys beyond 1e300 in magnitude, infinities included, count as 1e300).
@@ -30,7 +31,9 @@ double key_distance(Key key, wide_key<Key> origin) noexcept {
         return d > 0 ? d : 0;
     } else {
         auto const wide = static_cast<wide_key<Key>>(key);
-        return wide > origin ? static_cast<double>(static_cast<std::uint64_t>(wide) - static_cast<std::uint64_t>(origin)) : 0.0;
+        return wide > origin
+                   ? static_cast<double>(static_cast<std::uint64_t>(wide) - static_cast<std::uint64_t>(origin))
+                   : 0.0;
     }
 }
 
@@ -59,13 +62,16 @@ inline std::uint64_t scaled_position(double distance, double slope, std::uint64_
 /// *something* in [0, limit]. It is the same number in every program, whatever its compiler flags.
 /// A model promises no accuracy: whoever uses it measures the error and keeps bounds.
 template <class M>
-concept regression_model =
-    flat_type<typename M::template fitted<std::uint64_t>> && sizeof(typename M::template fitted<std::uint64_t>) % 8 == 0 &&
-    std::default_initializable<typename M::template fitted<std::uint64_t>> &&
-    requires(std::span<std::uint64_t const> keys, typename M::template fitted<std::uint64_t> const f, std::uint64_t k, double scale) {
-        { M::name } -> std::convertible_to<std::string_view>;
-        { M::template fit<std::uint64_t>(keys, scale) } -> std::same_as<typename M::template fitted<std::uint64_t>>;
-        { f.predict(k, k) } -> std::same_as<std::uint64_t>;
-    };
+concept regression_model = flat_type<typename M::template fitted<std::uint64_t>> &&
+                           sizeof(typename M::template fitted<std::uint64_t>) % 8 == 0 &&
+                           std::default_initializable<typename M::template fitted<std::uint64_t>> &&
+                           requires(std::span<std::uint64_t const>                   keys,
+                                    typename M::template fitted<std::uint64_t> const f, std::uint64_t k, double scale) {
+                               { M::name } -> std::convertible_to<std::string_view>;
+                               {
+                                   M::template fit<std::uint64_t>(keys, scale)
+                               } -> std::same_as<typename M::template fitted<std::uint64_t>>;
+                               { f.predict(k, k) } -> std::same_as<std::uint64_t>;
+                           };
 
 }  // namespace tenon

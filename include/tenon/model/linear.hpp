@@ -31,7 +31,9 @@ struct linear {
     struct fitted {
         wide_key<Key> origin = 0;
         double        slope  = 0;
-        std::uint64_t predict(Key k, std::uint64_t limit) const noexcept { return scaled_position(key_distance<Key>(k, origin), slope, limit); }
+        std::uint64_t predict(Key k, std::uint64_t limit) const noexcept {
+            return scaled_position(key_distance<Key>(k, origin), slope, limit);
+        }
     };
 
     template <index_key Key>
@@ -42,7 +44,7 @@ struct linear {
         if (!(width > 0)) return {origin, 0};
 
         // x is a share of the width and y a share of n, so that no sum overflows and the scale is applied once.
-        double const n = static_cast<double>(keys.size());
+        double const n    = static_cast<double>(keys.size());
         auto         each = [&](auto visit) {
             std::size_t first = 0;
             for (std::size_t i = 0; i < keys.size(); ++i) {
@@ -51,10 +53,16 @@ struct linear {
             }
         };
         double sum_x = 0, sum_y = 0;
-        each([&](double x, double y) { sum_x += x; sum_y += y; });
+        each([&](double x, double y) {
+            sum_x += x;
+            sum_y += y;
+        });
         double const mean_x = sum_x / n, mean_y = sum_y / n;
         double       xx = 0, xy = 0;
-        each([&](double x, double y) { xx += (x - mean_x) * (x - mean_x); xy += (x - mean_x) * (y - mean_y); });
+        each([&](double x, double y) {
+            xx += (x - mean_x) * (x - mean_x);
+            xy += (x - mean_x) * (y - mean_y);
+        });
 
         double const slope = xx > 0 ? xy / xx * n * scale / width : 0;
         return {origin, slope > 0 && slope <= 1e308 ? slope : 0};

@@ -29,7 +29,9 @@ struct linear_spline {
     struct fitted {
         wide_key<Key> origin = 0;
         double        slope  = 0;
-        std::uint64_t predict(Key k, std::uint64_t limit) const noexcept { return scaled_position(key_distance<Key>(k, origin), slope, limit); }
+        std::uint64_t predict(Key k, std::uint64_t limit) const noexcept {
+            return scaled_position(key_distance<Key>(k, origin), slope, limit);
+        }
     };
 
     template <index_key Key>

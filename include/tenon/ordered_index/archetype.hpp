@@ -16,7 +16,9 @@ struct ordered_index_policy {
     static constexpr std::string_view name = "archetype";
 
     template <index_key Key>
-    static result<byte_vector> build(std::span<Key const>) { return byte_vector{}; }
+    static result<byte_vector> build(std::span<Key const>) {
+        return byte_vector{};
+    }
 
     template <index_key Key>
     class view {

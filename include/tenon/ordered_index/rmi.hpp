@@ -29,14 +29,18 @@ template <class Root, class Leaf>
 constexpr std::array<char, 64> make_rmi_name() {
     std::array<char, 64> out{};
     std::size_t          at  = 0;
-    auto                 add = [&](std::string_view s) { for (char c : s) if (at < out.size() - 1) out[at++] = c; };
+    auto                 add = [&](std::string_view s) {
+        for (char c : s)
+            if (at < out.size() - 1) out[at++] = c;
+    };
     add("rmi<"), add(Root::name), add(","), add(Leaf::name), add(">");
     return out;
 }
 template <class Root, class Leaf>
 inline constexpr std::array<char, 64> rmi_name_bytes = make_rmi_name<Root, Leaf>();
 template <class Root, class Leaf>
-inline constexpr std::string_view rmi_name{rmi_name_bytes<Root, Leaf>.data(), 6 + std::string_view(Root::name).size() + std::string_view(Leaf::name).size()};
+inline constexpr std::string_view rmi_name{
+    rmi_name_bytes<Root, Leaf>.data(), 6 + std::string_view(Root::name).size() + std::string_view(Leaf::name).size()};
 
 inline constexpr std::size_t   rmi_leaves_at  = 192;  // header 128, root up to 64
 inline constexpr std::uint64_t rmi_max_leaves = std::uint64_t{1} << 24;
@@ -125,7 +129,8 @@ class rmi_view {
     using root_type                        = typename Root::template fitted<Key>;
     static constexpr std::string_view name = detail::rmi_name<Root, Leaf>;
     static_assert(sizeof(root_type) <= 64, "tenon::rmi: Root's coefficients must fit in 64 bytes");
-    static_assert(flat_type<root_type> && flat_type<leaf_type>, "tenon::rmi: the coefficients of Root and Leaf must be trivially copyable");
+    static_assert(flat_type<root_type> && flat_type<leaf_type>,
+                  "tenon::rmi: the coefficients of Root and Leaf must be trivially copyable");
 
 public:
     /// O(1). The bytes are untrusted; they must be aligned to 8.
@@ -135,13 +140,16 @@ public:
         auto const leaves = header->extra;
         if (leaves == 0 || leaves > detail::rmi_max_leaves || !std::has_single_bit(leaves) || header->zero != 0 ||
             header->bytes != detail::rmi_leaves_at + (leaves + 1) * sizeof(leaf_type))
-            return fail(errc::corrupt, "the position index says it has " + std::to_string(leaves) + " leaves, which does not fit its " +
-                                           std::to_string(model.size()) + " bytes");
+            return fail(errc::corrupt, "the position index says it has " + std::to_string(leaves) +
+                                           " leaves, which does not fit its " + std::to_string(model.size()) +
+                                           " bytes");
         std::span<leaf_type const> records;
         if (!view_array(model, detail::rmi_leaves_at, leaves + 1, records))
-            return fail(errc::invalid_argument, "the bytes of a position index must be aligned to 8; copy them to aligned memory");
+            return fail(errc::invalid_argument,
+                        "the bytes of a position index must be aligned to 8; copy them to aligned memory");
         if (records.back().begin != keys.size() || records.front().begin != 0)
-            return fail(errc::corrupt, "the leaves of the position index do not begin at rank 0 and end at rank " + std::to_string(keys.size()));
+            return fail(errc::corrupt, "the leaves of the position index do not begin at rank 0 and end at rank " +
+                                           std::to_string(keys.size()));
         return rmi_view(load<root_type>(model.data() + sizeof(index_header)), records, keys, model.size());
     }
 
@@ -149,7 +157,9 @@ public:
         auto const w = bounds(leaf_number(k), k);
         return checked(branchless_lower_bound(keys_, w.first, w.last, k), k);
     }
-    std::uint64_t upper_bound(Key k) const noexcept { return detail::rmi_is_greatest(k) ? size_ : lower_bound(detail::rmi_next_key(k)); }
+    std::uint64_t upper_bound(Key k) const noexcept {
+        return detail::rmi_is_greatest(k) ? size_ : lower_bound(detail::rmi_next_key(k));
+    }
     position_range equal_range(Key k) const noexcept { return range_from(lower_bound(k), k); }
     std::uint64_t  find(Key k) const noexcept {
         auto const at = lower_bound(k);
@@ -165,16 +175,23 @@ public:
     /// out[i] = lower_bound(ks[i]), sixteen at a time so that their cache misses overlap.
     /// Precondition: out has room for ks.size().
     void batch(std::span<Key const> ks, std::span<std::uint64_t> out) const {
-        expects(out.size() >= ks.size(), "tenon::rmi batch: out must have room for as many positions as there are keys");
-        for (std::size_t i = 0; i < ks.size(); i += width) batch_some(ks.subspan(i, ks.size() - i < width ? ks.size() - i : width), out.data() + i);
+        expects(out.size() >= ks.size(),
+                "tenon::rmi batch: out must have room for as many positions as there are keys");
+        for (std::size_t i = 0; i < ks.size(); i += width)
+            batch_some(ks.subspan(i, ks.size() - i < width ? ks.size() - i : width), out.data() + i);
     }
 
     rmi_stats stats() const noexcept {
         rmi_stats s{size_, leaf_count(), 0, 0, 0, model_bytes_};
         for (std::size_t i = 0; i + 1 < leaves_.size(); ++i) {
-            auto const keys = limited(leaves_[i + 1].begin) - std::min(limited(leaves_[i].begin), limited(leaves_[i + 1].begin));
-            if (keys == 0) { ++s.empty_leaves; continue; }
-            auto const span  = static_cast<std::uint64_t>(std::int64_t{leaves_[i].above} - std::int64_t{leaves_[i].below});
+            auto const keys =
+                limited(leaves_[i + 1].begin) - std::min(limited(leaves_[i].begin), limited(leaves_[i + 1].begin));
+            if (keys == 0) {
+                ++s.empty_leaves;
+                continue;
+            }
+            auto const span =
+                static_cast<std::uint64_t>(std::int64_t{leaves_[i].above} - std::int64_t{leaves_[i].below});
             auto const error = std::min(span, keys);
             if (error > s.max_error) s.max_error = error;
             s.mean_error += static_cast<double>(error) * static_cast<double>(keys);
@@ -191,7 +208,8 @@ public:
             auto const begin = leaves_[i].begin, end = leaves_[i + 1].begin;
             if (begin > end || end > size_) return detail::rmi_leaf_is_wrong(i, "does not follow the leaf before it");
             for (auto rank = begin; rank < end; ++rank)
-                if (leaf_number(keys_[rank]) != i) return detail::rmi_leaf_is_wrong(i, "holds keys that the root sends to another leaf");
+                if (leaf_number(keys_[rank]) != i)
+                    return detail::rmi_leaf_is_wrong(i, "holds keys that the root sends to another leaf");
             auto proven = leaves_[i];
             detail::rmi_prove_bounds<Key>(proven, keys.subspan(begin, end - begin));
             if (leaves_[i].below > proven.below || leaves_[i].above < proven.above)
@@ -203,7 +221,8 @@ public:
 private:
     static constexpr std::size_t width = 16;
 
-    rmi_view(root_type root, std::span<leaf_type const> leaves, std::span<Key const> keys, std::uint64_t model_bytes) noexcept
+    rmi_view(root_type root, std::span<leaf_type const> leaves, std::span<Key const> keys,
+             std::uint64_t model_bytes) noexcept
         : root_(root), leaves_(leaves), keys_(keys.data()), size_(keys.size()), model_bytes_(model_bytes) {}
 
     std::uint64_t leaf_count() const noexcept { return leaves_.size() - 1; }
@@ -226,7 +245,8 @@ private:
     /// `at` when it is lower_bound(k); else the model lied, and all keys are searched.
     std::uint64_t checked(std::uint64_t at, Key k) const noexcept {
         bool const right = (at == 0 || keys_[at - 1] < k) && (at == size_ || !(keys_[at] < k));
-        if (right) [[likely]] return at;
+        if (right) [[likely]]
+            return at;
         return branchless_lower_bound(keys_, 0, size_, k);
     }
 
@@ -319,12 +339,17 @@ private:
 ///             it is a binary search.
 template <class Root = linear_spline, class Leaf = linear, std::size_t KeysPerLeaf = 64>
 struct rmi {
-    static_assert(regression_model<Root>, "tenon::rmi: the first parameter, Root, must be a regression model such as tenon::linear_spline");
-    static_assert(regression_model<Leaf>, "tenon::rmi: the second parameter, Leaf, must be a regression model such as tenon::linear or tenon::constant");
-    static_assert(KeysPerLeaf >= 1 && KeysPerLeaf <= (1u << 20), "tenon::rmi: KeysPerLeaf must lie between 1 and 1048576; 64 is a good start");
-    static_assert(std::string_view(Root::name).size() + std::string_view(Leaf::name).size() <= 56, "tenon::rmi: the names of Root and Leaf must have at most 56 bytes together");
+    static_assert(regression_model<Root>,
+                  "tenon::rmi: the first parameter, Root, must be a regression model such as tenon::linear_spline");
+    static_assert(
+        regression_model<Leaf>,
+        "tenon::rmi: the second parameter, Leaf, must be a regression model such as tenon::linear or tenon::constant");
+    static_assert(KeysPerLeaf >= 1 && KeysPerLeaf <= (1u << 20),
+                  "tenon::rmi: KeysPerLeaf must lie between 1 and 1048576; 64 is a good start");
+    static_assert(std::string_view(Root::name).size() + std::string_view(Leaf::name).size() <= 56,
+                  "tenon::rmi: the names of Root and Leaf must have at most 56 bytes together");
 
-    using policy_axis = axis::ordered_index;
+    using policy_axis                      = axis::ordered_index;
     static constexpr std::string_view name = detail::rmi_name<Root, Leaf>;
 
     template <index_key Key>
@@ -341,7 +366,8 @@ struct rmi {
         auto const leaves = leaves_for(n);
         auto const total  = detail::rmi_leaves_at + (leaves + 1) * sizeof(leaf_type);
 
-        auto const  root = Root::template fit<Key>(keys, n == 0 ? 1.0 : static_cast<double>(leaves) / static_cast<double>(n));
+        auto const root =
+            Root::template fit<Key>(keys, n == 0 ? 1.0 : static_cast<double>(leaves) / static_cast<double>(n));
         byte_vector out;
         out.reserve(total);
         put(out, index_header::of(name, keys, total, leaves));
@@ -375,8 +401,9 @@ struct rmi {
         using items = decltype(std::span(keys));
         using Key   = std::remove_cv_t<typename items::element_type>;
         static_assert(index_key<Key>, "tenon::rmi::over: keys must be integers to 64 bits, float or double");
-        static_assert(std::is_lvalue_reference_v<Keys> || std::ranges::enable_borrowed_range<std::remove_cvref_t<Keys>>,
-                      "tenon::rmi::over: the keys stay where they are, so pass a named container or a span, not a temporary");
+        static_assert(
+            std::is_lvalue_reference_v<Keys> || std::ranges::enable_borrowed_range<std::remove_cvref_t<Keys>>,
+            "tenon::rmi::over: the keys stay where they are, so pass a named container or a span, not a temporary");
         auto const sorted = std::span<Key const>(keys);
         auto       model  = build(sorted);
         if (!model) return result<index<Key>>(fail(std::move(model).error()));

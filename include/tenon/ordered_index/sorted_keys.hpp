@@ -23,19 +23,23 @@ result<void> check_sorted(std::span<Key const> keys) {
     for (std::size_t i = 0; i < keys.size(); ++i) {
         if constexpr (std::floating_point<Key>) {
             if (keys[i] != keys[i])
-                return fail(errc::unsorted_keys, "the key at rank " + std::to_string(i) + " is NaN, which has no place in an order; remove it first");
+                return fail(errc::unsorted_keys, "the key at rank " + std::to_string(i) +
+                                                     " is NaN, which has no place in an order; remove it first");
         }
         if (i > 0 && keys[i] < keys[i - 1])
-            return fail(errc::unsorted_keys, "the key at rank " + std::to_string(i) + " (" + std::to_string(keys[i]) + ") is less than the one before it (" +
-                                                 std::to_string(keys[i - 1]) + "); sort the keys first");
+            return fail(errc::unsorted_keys, "the key at rank " + std::to_string(i) + " (" + std::to_string(keys[i]) +
+                                                 ") is less than the one before it (" + std::to_string(keys[i - 1]) +
+                                                 "); sort the keys first");
     }
     return {};
 }
 
 /// A Key's type as stored on disk: 0x100 unsigned, 0x200 signed, 0x300 floating, plus its bytes.
 template <index_key Key>
-constexpr std::uint32_t index_key_tag =
-    (std::floating_point<Key> ? 0x300u : std::is_signed_v<Key> ? 0x200u : 0x100u) + static_cast<std::uint32_t>(sizeof(Key));
+constexpr std::uint32_t index_key_tag = (std::floating_point<Key> ? 0x300u
+                                         : std::is_signed_v<Key>  ? 0x200u
+                                                                  : 0x100u) +
+                                        static_cast<std::uint32_t>(sizeof(Key));
 
 /// The first 128 bytes of every position index: which policy made it, over which keys.
 struct index_header {
@@ -52,7 +56,8 @@ struct index_header {
 
     /// A header for these keys. Precondition: name has at most 63 bytes.
     template <index_key Key>
-    static index_header of(std::string_view policy, std::span<Key const> sorted, std::uint64_t total_bytes, std::uint64_t extra = 0) noexcept {
+    static index_header of(std::string_view policy, std::span<Key const> sorted, std::uint64_t total_bytes,
+                           std::uint64_t extra = 0) noexcept {
         index_header h;
         h.key_tag = index_key_tag<Key>;
         h.keys    = sorted.size();
@@ -75,28 +80,37 @@ struct index_header {
 private:
     static result<index_header> read(byte_view model, std::string_view policy, index_header const& e) {
         if (model.size() < sizeof(index_header))
-            return fail(errc::corrupt, "a position index begins with a header of 128 bytes, but the model has " + std::to_string(model.size()));
+            return fail(errc::corrupt, "a position index begins with a header of 128 bytes, but the model has " +
+                                           std::to_string(model.size()));
         auto const h = load<index_header>(model.data());
-        if (h.magic != e.magic) return fail(errc::corrupt, "the model does not begin with \"tenonidx\"; these bytes are not a position index");
+        if (h.magic != e.magic)
+            return fail(errc::corrupt,
+                        "the model does not begin with \"tenonidx\"; these bytes are not a position index");
         if (h.version != e.version)
-            return fail(errc::wrong_version, "the position index has format version " + std::to_string(h.version) + ", this program reads version 1");
+            return fail(errc::wrong_version, "the position index has format version " + std::to_string(h.version) +
+                                                 ", this program reads version 1");
         if (h.name != e.name) {
             std::string theirs;
             for (char c : h.name) {
                 if (c == '\0') break;
                 theirs += c >= ' ' && c <= '~' ? c : '?';
             }
-            return fail(errc::wrong_assembly, "the position index was made by \"" + theirs + "\" and is opened as \"" + std::string(policy) + "\"; build it again");
+            return fail(errc::wrong_assembly, "the position index was made by \"" + theirs + "\" and is opened as \"" +
+                                                  std::string(policy) + "\"; build it again");
         }
         if (h.key_tag != e.key_tag)
-            return fail(errc::wrong_assembly, "the position index was made over keys of another type (tag " + std::to_string(h.key_tag) + ", expected " +
+            return fail(errc::wrong_assembly, "the position index was made over keys of another type (tag " +
+                                                  std::to_string(h.key_tag) + ", expected " +
                                                   std::to_string(e.key_tag) + "); build it again");
         if (h.bytes != e.bytes)
-            return fail(errc::corrupt, "the position index says it has " + std::to_string(h.bytes) + " bytes but " + std::to_string(model.size()) + " are there");
+            return fail(errc::corrupt, "the position index says it has " + std::to_string(h.bytes) + " bytes but " +
+                                           std::to_string(model.size()) + " are there");
         if (h.keys != e.keys)
-            return fail(errc::corrupt, "the position index was built over " + std::to_string(h.keys) + " keys but is opened over " + std::to_string(e.keys));
+            return fail(errc::corrupt, "the position index was built over " + std::to_string(h.keys) +
+                                           " keys but is opened over " + std::to_string(e.keys));
         if (h.first_key != e.first_key || h.last_key != e.last_key)
-            return fail(errc::corrupt, "the position index was built over keys with another first or last key; build it again");
+            return fail(errc::corrupt,
+                        "the position index was built over keys with another first or last key; build it again");
         return h;
     }
 };

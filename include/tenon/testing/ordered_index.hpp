@@ -35,7 +35,8 @@ Key index_neighbour(Key k, bool above) {
     if constexpr (std::floating_point<Key>) {
         return std::nextafter(k, above ? lim::infinity() : -lim::infinity());
     } else {
-        return above ? (k == lim::max() ? k : static_cast<Key>(k + 1)) : (k == lim::min() ? k : static_cast<Key>(k - 1));
+        return above ? (k == lim::max() ? k : static_cast<Key>(k + 1))
+                     : (k == lim::min() ? k : static_cast<Key>(k - 1));
     }
 }
 
@@ -79,7 +80,7 @@ template <index_key Key>
 std::vector<Key> index_keys(std::string_view kind, std::size_t n, prng& random) {
     using lim = std::numeric_limits<Key>;
     std::vector<Key> keys;
-    auto             add = [&](Key k) { keys.push_back(k); };
+    auto             add    = [&](Key k) { keys.push_back(k); };
     auto             centre = random.unit(), radius = 1e-4;
     for (std::size_t i = 0; i < n; ++i) {
         auto const x = static_cast<double>(i) / static_cast<double>(n);
@@ -104,25 +105,32 @@ std::vector<Key> index_keys(std::string_view kind, std::size_t n, prng& random) 
             if constexpr (std::same_as<Key, std::uint64_t>) add((std::uint64_t{1} << 63) - n + 2 * i);
             else add(index_neighbour<Key>(static_cast<Key>(lim::max() - static_cast<Key>(i)), random.chance(0.5)));
         }
-        if (kind == "two ends") add(i % 2 == 0 ? index_neighbour<Key>(lim::lowest(), i % 4 == 0) : index_neighbour<Key>(lim::max(), i % 4 == 1));
+        if (kind == "two ends")
+            add(i % 2 == 0 ? index_neighbour<Key>(lim::lowest(), i % 4 == 0)
+                           : index_neighbour<Key>(lim::max(), i % 4 == 1));
         if (kind == "any bits") add(index_any_key<Key>(random));
     }
     std::sort(keys.begin(), keys.end());
     return keys;
 }
 
-inline constexpr std::array<std::string_view, 14> index_key_kinds{"uniform",    "normal",      "lognormal",    "zipf",      "steps",     "equal",    "progression",
-                                                                  "clusters",   "exponential", "from the top", "near 2^53", "near 2^63", "two ends", "any bits"};
+inline constexpr std::array<std::string_view, 14> index_key_kinds{
+    "uniform",  "normal",      "lognormal",    "zipf",      "steps",     "equal",    "progression",
+    "clusters", "exponential", "from the top", "near 2^53", "near 2^63", "two ends", "any bits"};
 
 /// Model bytes on memory aligned as extents are.
 class index_bytes {
 public:
-    explicit index_bytes(byte_view bytes) : words_((bytes.size() + 63) / 64 + 1), size_(bytes.size()) { std::copy(bytes.begin(), bytes.end(), data()); }
+    explicit index_bytes(byte_view bytes) : words_((bytes.size() + 63) / 64 + 1), size_(bytes.size()) {
+        std::copy(bytes.begin(), bytes.end(), data());
+    }
     std::byte* data() { return reinterpret_cast<std::byte*>(words_.data()); }
     byte_view  view() { return {data(), size_}; }
 
 private:
-    struct alignas(64) line { std::array<std::byte, 64> bytes{}; };
+    struct alignas(64) line {
+        std::array<std::byte, 64> bytes{};
+    };
     std::vector<line> words_;
     std::size_t       size_;
 };
@@ -163,36 +171,46 @@ struct index_adapter final : index_under_test<Key> {
 };
 
 /// What is wrong with an answer about key `k`; empty when nothing is.
-inline std::string index_complaint(index_answers const& is, std::uint64_t lower, std::uint64_t upper, std::uint64_t n, std::string const& k) {
+inline std::string index_complaint(index_answers const& is, std::uint64_t lower, std::uint64_t upper, std::uint64_t n,
+                                   std::string const& k) {
     auto says = [&](char const* what, std::uint64_t got, std::uint64_t expected) {
-        return what + ("(" + k) + ") is " + std::to_string(got) + ", expected " + std::to_string(expected) + " of " + std::to_string(n);
+        return what + ("(" + k) + ") is " + std::to_string(got) + ", expected " + std::to_string(expected) + " of " +
+               std::to_string(n);
     };
     auto const found = lower < upper ? lower : n;
     if (is.size != n) return says("size", is.size, n);
     if (is.lower != lower) return says("lower_bound", is.lower, lower);
     if (is.upper != upper) return says("upper_bound", is.upper, upper);
-    if (is.equal.first != lower || is.equal.last != upper) return says("equal_range", is.equal.last - is.equal.first, upper - lower);
+    if (is.equal.first != lower || is.equal.last != upper)
+        return says("equal_range", is.equal.last - is.equal.first, upper - lower);
     if (is.found != found) return says("find", is.found, found);
-    if (!(is.window.first <= lower && lower < is.window.last && is.window.last <= n + 1)) return says("window.first", is.window.first, lower);
+    if (!(is.window.first <= lower && lower < is.window.last && is.window.last <= n + 1))
+        return says("window.first", is.window.first, lower);
     return {};
 }
 
 template <index_key Key>
-void check_index_over(index_under_test<Key>& index, std::vector<Key> const& keys, std::string const& what, std::size_t absent, prng& random, report& r) {
+void check_index_over(index_under_test<Key>& index, std::vector<Key> const& keys, std::string const& what,
+                      std::size_t absent, prng& random, report& r) {
     std::span<Key const> const sorted(keys);
     auto                       model = index.build(sorted);
     if (!r.check(model.has_value(), what + ": build must take sorted keys")) return;
     index_bytes bytes(*model);
     auto const  opened = index.open(bytes.view(), sorted);
-    if (!r.check(opened.has_value(), what + ": open must take what build made" + (opened ? "" : ": " + opened.error().message))) return;
+    if (!r.check(opened.has_value(),
+                 what + ": open must take what build made" + (opened ? "" : ": " + opened.error().message)))
+        return;
     auto const valid = index.validate();
-    r.check(valid.has_value(), what + ": validate must accept what build made" + (valid ? "" : ": " + valid.error().message));
+    r.check(valid.has_value(),
+            what + ": validate must accept what build made" + (valid ? "" : ": " + valid.error().message));
 
     std::string wrong;
     auto        ask = [&](Key k) {
         if (!wrong.empty()) return;
-        auto const lower = std::lower_bound(keys.begin(), keys.end(), k), upper = std::upper_bound(lower, keys.end(), k);
-        wrong = index_complaint(index.ask(k), static_cast<std::uint64_t>(lower - keys.begin()), static_cast<std::uint64_t>(upper - keys.begin()), keys.size(), std::to_string(k));
+        auto const lower = std::lower_bound(keys.begin(), keys.end(), k),
+                   upper = std::upper_bound(lower, keys.end(), k);
+        wrong            = index_complaint(index.ask(k), static_cast<std::uint64_t>(lower - keys.begin()),
+                                                  static_cast<std::uint64_t>(upper - keys.begin()), keys.size(), std::to_string(k));
     };
     for (Key k : keys) ask(k), ask(index_neighbour(k, false)), ask(index_neighbour(k, true));
     for (std::size_t i = 0; i < absent; ++i) ask(index_any_key<Key>(random)), ask(index_spread<Key>(random.unit()));
@@ -207,8 +225,10 @@ template <index_key Key>
 void check_index_refusals(index_under_test<Key>& index, std::string const& what, report& r) {
     auto refused = [&](std::vector<Key> const& keys, std::string const& rank) {
         auto const model = index.build(std::span<Key const>(keys));
-        r.check(!model && model.error().kind == errc::unsorted_keys, what + ": unsorted keys must be refused with errc::unsorted_keys");
-        r.check(!model && model.error().message.find(rank) != std::string::npos, what + ": the error must name rank " + rank);
+        r.check(!model && model.error().kind == errc::unsorted_keys,
+                what + ": unsorted keys must be refused with errc::unsorted_keys");
+        r.check(!model && model.error().message.find(rank) != std::string::npos,
+                what + ": the error must name rank " + rank);
     };
     refused({5, 6, 7, 6, 1}, "3");
     refused({1, 0}, "1");
@@ -226,7 +246,8 @@ inline byte_vector index_mangled(byte_vector bytes, prng& random) {
     if (way == 0) bytes.resize(random.below(bytes.size()));
     if (way == 1) bytes[random.below(bytes.size())] ^= static_cast<std::byte>(1u << random.below(8));
     if (way == 2)
-        for (auto n = random.below(64) + 1; n > 0; --n) bytes[random.below(bytes.size())] = static_cast<std::byte>(random());
+        for (auto n = random.below(64) + 1; n > 0; --n)
+            bytes[random.below(bytes.size())] = static_cast<std::byte>(random());
     if (way == 3)
         for (auto i = random.below(bytes.size()); i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(random());
     return bytes;
@@ -234,7 +255,8 @@ inline byte_vector index_mangled(byte_vector bytes, prng& random) {
 
 /// Hostile model bytes: open refuses, or no query leaves the keys.
 template <index_key Key>
-void check_index_hostile(index_under_test<Key>& index, std::string const& what, std::size_t rounds, prng& random, report& r) {
+void check_index_hostile(index_under_test<Key>& index, std::string const& what, std::size_t rounds, prng& random,
+                         report& r) {
     auto const                 keys = index_keys<Key>("clusters", 700, random);
     std::span<Key const> const sorted(keys);
     auto const                 model = index.build(sorted);
@@ -246,7 +268,8 @@ void check_index_hostile(index_under_test<Key>& index, std::string const& what, 
         if (!index.open(bytes.view(), sorted)) continue;
         for (std::size_t i = 0; i < 40; ++i) {
             auto const a = index.ask(i % 2 == 0 ? keys[random.below(n)] : index_any_key<Key>(random));
-            inside       = inside && a.lower <= n && a.upper <= n && a.found <= n && a.equal.first <= n && a.equal.last <= n && a.window.first < a.window.last && a.window.last <= n + 1;
+            inside       = inside && a.lower <= n && a.upper <= n && a.found <= n && a.equal.first <= n &&
+                     a.equal.last <= n && a.window.first < a.window.last && a.window.last <= n + 1;
         }
         (void)index.validate();
     }
@@ -256,18 +279,21 @@ void check_index_hostile(index_under_test<Key>& index, std::string const& what, 
     r.check(!index.open(bytes.view(), sorted.first(n - 1)), what + ": open must refuse keys of another count");
     auto shifted    = keys;
     shifted.front() = index_neighbour(shifted.front(), false);
-    if (shifted.front() != keys.front()) r.check(!index.open(bytes.view(), shifted), what + ": open must refuse keys with another first key");
+    if (shifted.front() != keys.front())
+        r.check(!index.open(bytes.view(), shifted), what + ": open must refuse keys with another first key");
 }
 
 template <index_key Key>
 void check_index_of_type(index_under_test<Key>& index, std::uint64_t seed, report& r) {
-    using lim             = std::numeric_limits<Key>;
-    std::string const who = std::string(index.name()) + " over " + index_key_name<Key>() + ", seed " + std::to_string(seed);
-    prng              random(seed);
+    using lim = std::numeric_limits<Key>;
+    std::string const who =
+        std::string(index.name()) + " over " + index_key_name<Key>() + ", seed " + std::to_string(seed);
+    prng random(seed);
 
     // Every multiset of up to five keys over a small universe.
     std::array<Key, 6> universe{0, 1, 2, 3, index_neighbour(lim::max(), false), lim::max()};
-    if constexpr (std::is_signed_v<Key>) universe = {lim::lowest(), index_neighbour(lim::lowest(), true), Key(-1), 0, 1, lim::max()};
+    if constexpr (std::is_signed_v<Key>)
+        universe = {lim::lowest(), index_neighbour(lim::lowest(), true), Key(-1), 0, 1, lim::max()};
     if constexpr (std::floating_point<Key>) universe[5] = lim::infinity();
     std::vector<Key> keys;
     auto             all = [&](auto& self, std::size_t from) -> void {
@@ -283,7 +309,8 @@ void check_index_of_type(index_under_test<Key>& index, std::uint64_t seed, repor
 
     for (auto kind : index_key_kinds)
         for (std::size_t n : {std::size_t{70}, std::size_t{1500}})
-            check_index_over<Key>(index, index_keys<Key>(kind, n, random), who + ", " + std::string(kind), n, random, r);
+            check_index_over<Key>(index, index_keys<Key>(kind, n, random), who + ", " + std::string(kind), n, random,
+                                  r);
     check_index_refusals<Key>(index, who, r);
     check_index_hostile<Key>(index, who, 300, random, r);
 }
