@@ -91,6 +91,10 @@ public:
     static constexpr std::string_view format     = {format_chars.data(), format_chars.size()};
     static constexpr bool             persistent = Inner::persistent;
 
+    /// Whether Inner works on FS.
+    template <class FS>
+    static constexpr bool fits = !detail::page_store_refuses<Inner, FS>;
+
     template <class FS>
     class store {
         using inner_store = typename Inner::template store<FS>;

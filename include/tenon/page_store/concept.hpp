@@ -80,11 +80,20 @@ concept page_store = std::movable<S> && requires(S s, S const cs, byte_view byte
     { cs.stats() } -> std::same_as<store_stats>;
 };
 
+namespace detail {
+template <class P, class FS>
+inline constexpr bool page_store_refuses = false;
+template <class P, class FS>
+    requires requires { P::template fits<FS>; }
+inline constexpr bool page_store_refuses<P, FS> = !P::template fits<FS>;
+}  // namespace detail
+
 /// A policy on axis::page_store: `P::template store<FileSystem>` is a page_store. `P::name` says what it is,
 /// `P::format` names the bytes on disk (stores with equal formats open each other's files),
 /// `P::persistent` is false when nothing survives the process.
+/// One that needs more of FS than a file_system says so by `P::template fits<FS>`, which is asked before store<FS> is named.
 template <class P, class FS>
-concept page_store_policy = std::same_as<typename P::policy_axis, axis::page_store> && page_store<typename P::template store<FS>> && requires {
+concept page_store_policy = std::same_as<typename P::policy_axis, axis::page_store> && !detail::page_store_refuses<P, FS> && page_store<typename P::template store<FS>> && requires {
     { P::name } -> std::convertible_to<std::string_view>;
     { P::format } -> std::convertible_to<std::string_view>;
     { P::persistent } -> std::convertible_to<bool>;
