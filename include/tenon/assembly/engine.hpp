@@ -334,8 +334,15 @@ private:
             auto const   check = [&](byte_view key, char const* verb) {
                 if (!done) return;
                 auto last = r.last_commit(key, base.at);
+                bool changed = last && *last > base.at;
+                if (last && *last == 0 && base.state.get() != &state) {  // a merge may have dropped the tombstone that tells of it
+                    auto before = table_reader<table<T>, store_type>(std::get<T>(*base.state), nullptr, base.at, nullptr).locate_live(key);
+                    auto now    = r.locate_live(key);
+                    if (!before || !now) last = fail(before ? std::move(now).error() : std::move(before).error());
+                    else changed = *before && !*now;
+                }
                 if (!last) done = fail(std::move(last).error());
-                else if (*last > base.at)
+                else if (changed)
                     done = fail(errc::conflict, std::string("a row of table ").append(table<T>::name) + " that this transaction " + verb +
                                                     " was changed by another one that committed first; run the transaction again (tenon::retry does)");
             };
