@@ -73,7 +73,7 @@ public:
         static_assert(sizeof...(Parts) == table_at<T>::key_type::size, "tenon: erase() takes one value for each member of the primary key");
         if (auto ok = alive(); !ok) return fail(std::move(ok).error());
         byte_vector key;
-        encode_key_value<typename table_at<T>::key_type>(key, std::tuple<Parts...>(parts...));
+        encode_key_value<typename table_at<T>::key_type>(key, typename table_at<T>::key_type::tuple_type(parts...));
         auto there = this->template reader<T>().locate_live(key);
         if (track_reads) own_->reads.keys[T].emplace_back(as_chars(key));
         if (!there) return fail(mark(std::move(there).error()));

@@ -138,7 +138,7 @@ public:
         constexpr auto T = table_index<Row>();
         byte_vector    key;
         static_assert(sizeof...(Parts) == table_at<T>::key_type::size, "tenon: get() takes one value for each member of the primary key");
-        encode_key_value<typename table_at<T>::key_type>(key, std::tuple<typename key_part<table_at<T>, Parts>::type...>(parts...));
+        encode_key_value<typename table_at<T>::key_type>(key, typename table_at<T>::key_type::tuple_type(parts...));
         return get_encoded<T>(key);
     }
     /// Whether there is a row with this primary key.
@@ -270,11 +270,6 @@ protected:
     typename readers_of<tables>::type readers_;
 
 private:
-    template <class Table, class Given>
-    struct key_part {
-        using type = Given;
-    };
-
     template <class Key, class Value>
     static std::optional<byte_vector> bound(Value const& v) {
         if constexpr (std::is_same_v<Value, std::nullopt_t>) return std::nullopt;
@@ -298,7 +293,8 @@ private:
     }
     template <std::size_t T, class Text>
     void explain(Text text) const {
-        if (trace_ != nullptr) trace_->index = text();
+        if (trace_ == nullptr) return;
+        if (auto const name = text(); trace_->index.find(name) == std::string::npos) trace_->index += (trace_->index.empty() ? "" : ", ") + name;
     }
     template <std::size_t T, std::size_t I>
     void explain_index() const {
