@@ -28,7 +28,6 @@ struct last_query {
     std::vector<double>        geometry;  ///< centre: lon lat; window: west south east north
 };
 
-inline constexpr auto names      = tenon::key<&place::name, &place::alternate_names>;
 inline constexpr auto by_country = tenon::key<&place::country, &place::population>;
 
 using places_table = tenon::table<
@@ -36,7 +35,8 @@ using places_table = tenon::table<
     tenon::columns<&place::id, &place::name, &place::alternate_names, &place::country, &place::feature_code,
                    &place::population, &place::time_zone, &place::where, &place::look>,
     tenon::primary<&place::id, tenon::rmi<>>, tenon::ordered<&place::population>, tenon::ordered<by_country>,
-    tenon::text<names>, tenon::spatial<&place::where, tenon::packed_rtree<>>,
+    tenon::text<&place::name>,
+                  tenon::text<&place::alternate_names>, tenon::spatial<&place::where, tenon::packed_rtree<>>,
     tenon::nearest<&place::look, tenon::hnsw<tenon::cosine>>>;
 using loads_table =
     tenon::table<"loads", load_state,

@@ -6,9 +6,11 @@
 #include "output.hpp"
 #include "svg_map.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <functional>
+#include <map>
 
 namespace atlas {
 
@@ -198,8 +200,29 @@ int within(common_options const& o, tenon::lonlat_box box, std::size_t limit) {
 }
 
 int search(common_options const& o, std::string const& words, std::size_t k) {
-    return ask(o, {"places whose names hold \"" + for_terminal(words) + "\", best first", {}},
-               [&](snapshot const& s) { return collect(s.search<names>(words, k), k, &answer::score); });
+    // Two text indexes: a word of the name counts twice as much as one of the names in other languages.
+    auto const ask_both = [&](snapshot const& s) -> tenon::result<std::vector<answer>> {
+        std::size_t const wide    = std::max<std::size_t>(50, 5 * k);
+        auto              in_name = collect(s.search<&place::name>(words, wide), wide, &answer::score);
+        if (!in_name) return in_name;
+        auto in_others = collect(s.search<&place::alternate_names>(words, wide), wide, &answer::score);
+        if (!in_others) return in_others;
+        std::map<std::uint64_t, answer> all;
+        for (auto& a : *in_name) {
+            *a.score *= 2;
+            all.emplace(a.what.id, std::move(a));
+        }
+        for (auto& a : *in_others) {
+            auto const [known, fresh] = all.emplace(a.what.id, a);
+            if (!fresh) *known->second.score += *a.score;
+        }
+        std::vector<answer> best;
+        for (auto& [id, a] : all) best.push_back(std::move(a));
+        std::stable_sort(best.begin(), best.end(), [](auto const& a, auto const& b) { return *a.score > *b.score; });
+        if (best.size() > k) best.resize(k);
+        return best;
+    };
+    return ask(o, {"places whose names hold \"" + for_terminal(words) + "\", best first", {}}, ask_both);
 }
 
 int like(common_options const& o, std::string const& name, std::size_t k) {

@@ -133,7 +133,7 @@ std::string compare(atlas_db& db, std::map<std::uint64_t, place> const& expected
         auto const& p       = at->second;
         auto        nearest = s.closest<&place::where>(p.where, 1).collect();
         auto        alike   = s.closest<&place::look>(p.look, 1).collect();
-        auto        named   = s.search<names>(p.name, expected.size()).collect();
+        auto        named   = s.search<&place::name>(p.name, expected.size()).collect();
         if (!nearest || nearest->size() != 1 || (*nearest)[0].distance > 1e-3)
             return "the spatial index does not find place " + std::to_string(p.id);
         if (!alike || alike->size() != 1 || (*alike)[0].distance > 1e-3)

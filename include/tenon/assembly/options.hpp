@@ -17,7 +17,7 @@ struct database_options {
     FileSystem    files{};                        ///< the world; a handle, so that tests can pass a simulated one
     bool          create         = true;          ///< make the database when it does not exist
     bytes_count   memtable_bytes = {64u << 20};   ///< a memtable this large is written as a run
-    bytes_count   segment_bytes  = {16u << 20};   ///< of the log
+    bytes_count   segment_bytes  = {4u << 20};    ///< of the log; opening reads the last one
     bytes_count   block_bytes    = {64u << 10};   ///< of rows in a run, before a block is closed
     std::uint64_t sync_interval_ns = 10'000'000;  ///< for segmented_wal<sync_interval>
     std::size_t   merge_fan_in   = 4;             ///< this many runs of similar size are joined; 0 never

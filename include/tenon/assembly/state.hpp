@@ -25,7 +25,7 @@ struct table_totals {
 
 /// What index queries looked at; see view::traced.
 struct query_trace {
-    std::string   index;                ///< kind, policies and member of the index that answered
+    std::string   index;                ///< kind, policies and member of the indexes that answered
     std::uint64_t memtables   = 0;      ///< not empty, asked
     std::uint64_t runs        = 0;      ///< asked
     std::uint64_t filtered    = 0;      ///< runs that a filter made unnecessary

@@ -50,10 +50,7 @@ struct index {
 };
 
 namespace detail {
-template <class Value, class Policy>
-struct kind_of_ordered {
-    using type = ordered_kind<Value, Policy>;
-};
+struct nothing {};
 template <class Value>
 inline constexpr bool is_text_value = false;
 template <>
@@ -64,31 +61,71 @@ template <class T>
 inline constexpr std::size_t float_array_size = 0;
 template <std::size_t N>
 inline constexpr std::size_t float_array_size<std::array<float, N>> = N;
+
+/// The kind behind a specifier; nothing where member or policy do not fit, so that the specifier's own sentence comes first.
+template <class Value, class Policy>
+struct ordered_of {
+    using type = nothing;
+};
+template <key_encodable Value, ordered_index Policy>
+struct ordered_of<Value, Policy> {
+    using type = ordered_kind<Value, Policy>;
+};
+template <class Value, class Policy>
+struct text_of {
+    using type = nothing;
+};
+template <class Value, text_index Policy>
+    requires is_text_value<Value>
+struct text_of<Value, Policy> {
+    using type = text_kind<Value, Policy>;
+};
+template <class Value, class Policy>
+struct spatial_of {
+    using type = nothing;
+};
+template <spatial_index Policy>
+struct spatial_of<lonlat, Policy> {
+    using type = spatial_kind<Policy>;
+};
+template <class Value, class Policy>
+struct nearest_of {
+    using type = nothing;
+};
+template <class Value, vector_index Policy>
+    requires(float_array_size<Value> > 0)
+struct nearest_of<Value, Policy> {
+    using type = nearest_kind<float_array_size<Value>, Policy>;
+};
 }  // namespace detail
 
 /// Rows by the value of a member: `view.range<&place::population>(lo, hi)`, both ways.
 template <auto Key, class Index = defaults::ordered_index>
-struct ordered : index<Key, ordered_kind<typename key_for<Key>::value_type, Index>> {
+struct ordered : index<Key, typename detail::ordered_of<typename key_for<Key>::value_type, Index>::type> {
     static_assert(key_encodable<typename key_for<Key>::value_type>,
                   "tenon::ordered<>: the member has no order-preserving encoding; use integers, floats, strings, uuid, time or a tuple of these, or specialise tenon::key_codec");
+    static_assert(ordered_index<Index>, "tenon::ordered<>: takes a member and a position index policy, such as tenon::rmi<> or tenon::sorted_array");
 };
 
 /// Rows by their words: `view.search<&place::name>("new york")`.
 template <auto Key, class Text = defaults::text_index>
-struct text : index<Key, text_kind<typename key_for<Key>::value_type, Text>> {
+struct text : index<Key, typename detail::text_of<typename key_for<Key>::value_type, Text>::type> {
     static_assert(detail::is_text_value<typename key_for<Key>::value_type>, "tenon::text<>: the member must be a std::string, or tenon::key<...> of several");
+    static_assert(text_index<Text>, "tenon::text<>: takes a member and a text index policy, such as tenon::inverted");
 };
 
 /// Rows by a point: `view.within<&place::where>(box)`, `view.closest<&place::where>(point, k)`.
 template <auto Key, class Spatial = defaults::spatial_index>
-struct spatial : index<Key, spatial_kind<Spatial>> {
+struct spatial : index<Key, typename detail::spatial_of<typename key_for<Key>::value_type, Spatial>::type> {
     static_assert(std::is_same_v<typename key_for<Key>::value_type, lonlat>, "tenon::spatial<>: the member must be a tenon::lonlat");
+    static_assert(spatial_index<Spatial>, "tenon::spatial<>: takes a member and a spatial index policy, such as tenon::packed_rtree<>");
 };
 
 /// Rows by a vector: `view.closest<&place::look>(vector, k)`.
 template <auto Key, class Vector = defaults::vector_index>
-struct nearest : index<Key, nearest_kind<detail::float_array_size<typename key_for<Key>::value_type>, Vector>> {
+struct nearest : index<Key, typename detail::nearest_of<typename key_for<Key>::value_type, Vector>::type> {
     static_assert(detail::float_array_size<typename key_for<Key>::value_type> > 0, "tenon::nearest<>: the member must be a std::array<float, N> with N at least 1");
+    static_assert(vector_index<Vector>, "tenon::nearest<>: takes a member and a vector index policy, such as tenon::hnsw<tenon::cosine>");
 };
 
 namespace detail {
@@ -105,7 +142,6 @@ template <class S, class Axis>
     requires requires { typename S::policy_axis; }
 inline constexpr bool on_axis<S, Axis> = std::is_same_v<typename S::policy_axis, Axis>;
 
-struct nothing {};
 /// The first of Ts for which Test holds, else Default.
 template <template <class> class Test, class Default, class... Ts>
 struct choose_first {

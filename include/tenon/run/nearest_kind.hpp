@@ -5,8 +5,12 @@
 #include "tenon/run/index_kind.hpp"
 #include "tenon/vector_index/concept.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace tenon {
 
@@ -38,6 +42,21 @@ struct nearest_kind {
         std::vector<float>    rows_;
         std::vector<position> positions_;
     };
+    /// A part against its rows: the same positions, and stored elements at the distance of the row from itself. Graphs are not
+    /// rebuilt, since their bytes depend on the machine's kernels.
+    template <class Part>
+    static result<void> verify(Part const& p, std::vector<std::pair<value_type, position>> const& entries) {
+        if (p.size() != entries.size())
+            return fail(errc::corrupt, std::to_string(entries.size()) + " vectors expected, " + std::to_string(p.size()) + " found");
+        for (std::size_t i = 0; i < entries.size(); ++i) {
+            auto const& row = entries[i].first;
+            float const self = Vector::metric::distance(row.data(), row.data(), N), stored = Vector::metric::distance(row.data(), p.row(i).data(), N);
+            if (p.where(i) != entries[i].second || std::abs(self - stored) > 1e-4f * std::max(1.0f, std::abs(self)))
+                return fail(errc::corrupt, "vector " + std::to_string(i) + " is not that of its row");
+        }
+        return {};
+    }
+
     /// The view of the policy, refused when its vectors have another number of dimensions.
     struct part : Vector::view {
         explicit part(typename Vector::view v) : Vector::view(std::move(v)) {}

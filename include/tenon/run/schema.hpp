@@ -16,8 +16,10 @@ namespace tenon {
 template <auto... Members>
 struct key_of {
     static_assert(sizeof...(Members) > 0, "tenon::key<>: name at least one member, as in tenon::key<&row::id>");
+    static_assert((data_member<Members> && ...), "tenon::key<>: takes pointers to data members, as in tenon::key<&row::id>");
     static constexpr std::size_t size = sizeof...(Members);
     using row_type   = std::tuple_element_t<0, std::tuple<member_class_t<Members>...>>;
+    static_assert((std::is_same_v<row_type, member_class_t<Members>> && ...), "tenon::key<>: the members must belong to one row type");
     using tuple_type = std::tuple<member_value_t<Members>...>;
     using value_type = std::conditional_t<size == 1, std::tuple_element_t<0, tuple_type>, tuple_type>;
 
@@ -41,6 +43,10 @@ template <class T>
 struct is_key_of : std::false_type {};
 template <auto... M>
 struct is_key_of<key_of<M...>> : std::true_type {};
+template <class... T>
+inline constexpr bool all_differ = true;
+template <class T, class... Rest>
+inline constexpr bool all_differ<T, Rest...> = (!std::is_same_v<T, Rest> && ...) && all_differ<Rest...>;
 }  // namespace detail
 
 /// The key_of that `&row::member` or `tenon::key<...>` stands for.
@@ -72,8 +78,12 @@ void encode_key_value(byte_vector& out, Value const& value) {
 template <auto... Members>
 struct schema {
     static_assert(sizeof...(Members) > 0, "tenon::columns<>: name at least one member, as in tenon::columns<&row::id>");
+    static_assert((data_member<Members> && ...), "tenon::columns<>: takes pointers to data members, as in tenon::columns<&row::id>");
     static constexpr std::size_t size = sizeof...(Members);
     using row_type = std::tuple_element_t<0, std::tuple<member_class_t<Members>...>>;
+    static_assert((std::is_same_v<row_type, member_class_t<Members>> && ...), "tenon::columns<>: the members must belong to one row type");
+    static_assert(detail::all_differ<key_of<Members>...>, "tenon::columns<>: a member is named twice; name each once");
+    static_assert((column_value<member_value_t<Members>> && ...), "tenon::columns<>: a member has a type that no column holds; use numbers, enumerations, std::string, tenon::lonlat, uuid, time, or std::array, std::vector or std::optional of these, or specialise tenon::column_codec");
     template <std::size_t I>
     using column_type = std::tuple_element_t<I, std::tuple<member_value_t<Members>...>>;
     static constexpr std::size_t fixed_sizes[] = {column_codec<member_value_t<Members>>::fixed_size...};

@@ -99,6 +99,10 @@ struct vector_index_policy {
             all.closest(query, k, o, accept, out);
         }
         result<void> validate() const { return {}; }
+        position     where(std::size_t i) const { return load<position>(rows_.data() + i * (8 + 4 * dim_)); }
+        std::span<float const> row(std::size_t i) const {
+            return {reinterpret_cast<float const*>(rows_.data() + i * (8 + 4 * dim_) + 8), dim_};
+        }
 
     private:
         view() = default;

@@ -51,6 +51,7 @@ concept vector_queries = requires(X const x, std::span<float const> query, std::
 /// | `V::build(dim, rows, positions)` | `result<byte_vector>`; rows: n x dim floats, row i has positions[i], ascending but not dense; all values finite. Equal input gives equal bytes |
 /// | `V::view::open(bytes)` | `result<view>` in O(1), bytes 64-byte aligned, untrusted: errc::corrupt, and no query reads out of bounds whatever they hold |
 /// | `v.dim()`, `v.validate()` | full check of the structure |
+/// | `v.where(i)`, `v.row(i)` | entry i below size(): its position, and its elements as stored; the distance between a row as stored and as given is within rounding of the distance from the given row to itself |
 template <class V>
 concept vector_index =
     std::same_as<typename V::policy_axis, axis::vector_index> && vector_queries<typename V::delta> && vector_queries<typename V::view> &&
@@ -63,6 +64,8 @@ concept vector_index =
         { V::view::open(bytes) } -> std::same_as<result<typename V::view>>;
         { v.dim() } -> std::same_as<std::size_t>;
         { v.validate() } -> std::same_as<result<void>>;
+        { v.where(dim) } -> std::same_as<position>;
+        { v.row(dim) } -> std::same_as<std::span<float const>>;
     };
 
 }  // namespace tenon

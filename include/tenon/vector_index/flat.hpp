@@ -174,6 +174,10 @@ struct flat {
         /// Reads everything: positions ascend, elements are finite.
         result<void> validate() const { return detail::validate_vector_rows(positions_, rows_, dim_); }
 
+        /// Entry i as it is stored, below size(): for cross-checks.
+        position               where(std::size_t i) const noexcept { return positions_[i]; }
+        std::span<float const> row(std::size_t i) const noexcept { return rows_.subspan(i * dim_, dim_); }
+
     private:
         view() = default;
         std::size_t               dim_ = 0;

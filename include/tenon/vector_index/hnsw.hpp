@@ -142,6 +142,10 @@ struct hnsw {
         /// Reads everything: positions, elements, levels, links, chains, and that every row can be reached.
         result<void> validate() const;
 
+        /// Entry i as it is stored (unit length where the metric prepares rows), below size(): for cross-checks.
+        position               where(std::size_t i) const noexcept { return positions_[i]; }
+        std::span<float const> row(std::size_t i) const noexcept { return graph_.rows.subspan(i * graph_.dim, graph_.dim); }
+
     private:
         view() = default;
 
