@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "small_database.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace small_database;
+
+namespace {
+struct rich_db : database<rich, tenon::checksummed<tenon::file_store<>>, tenon::segmented_wal<tenon::group_commit>> { using database::database; };
+}  // namespace
+
+TEST_CASE("power loss at every operation leaves each acknowledged commit and every index whole") {
+    tenon::testing::sweep_options options;
+    options.seeds           = test_all() ? 5 : 2;
+    options.recovery_stride = test_all() ? 1 : 29;
+    auto const swept        = tenon::testing::sweep_crashes(workload<rich_db, rich, true>{}, options);
+    MESSAGE(swept.text());
+    CHECK_MESSAGE(swept.passed(), swept.text());
+    CHECK(swept.operations > 200);
+}
