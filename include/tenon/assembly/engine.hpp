@@ -146,14 +146,14 @@ public:
         std::lock_guard work(work_mutex_);
         if (auto ok = usable(); !ok) return ok;
         freeze();
-        return flush_frozen();
+        return report_work(flush_frozen());
     }
     /// flush, then joins the runs of each table into one and drops what no snapshot can see.
     result<void> compact() {
         std::lock_guard work(work_mutex_);
         if (auto ok = usable(); !ok) return ok;
         freeze();
-        if (auto done = flush_frozen(); !done) return done;
+        if (auto done = report_work(flush_frozen()); !done) return done;
         return for_tables([&]<std::size_t T>() -> result<void> {
             auto const state = current();
             auto const n     = std::get<T>(*state).runs.size();
@@ -404,14 +404,33 @@ private:
             pending_.pop_front();
         }
     }
-    /// Waits while flushing is behind by several memtables; reports why when it cannot go on.
+    /// Waits while flushing is behind by several memtables; reports why when it cannot go on. Each call has it tried again, so
+    /// that commits go on by themselves when the cause (a full disk) is gone.
     result<void> wait_for_room() {
         std::unique_lock lock(state_mutex_);
-        while (std::get<0>(*state_).memtables.size() > 4 && !closed_) {
-            if (work_error_) return fail(*work_error_);
-            progress_.wait(lock);
+        for (bool asked = false; std::get<0>(*state_).memtables.size() > 4 && !closed_ && !failed();) {
+            if (!asked) {
+                asked = true;
+                work_error_.reset();
+                lock.unlock();
+                worker_->wake();
+                lock.lock();
+            } else if (work_error_) {
+                return fail(*work_error_);
+            } else {
+                progress_.wait(lock);
+            }
         }
         return {};
+    }
+    /// Tells who waits for room how the work ended.
+    result<void> report_work(result<void> done) {
+        {
+            std::lock_guard lock(state_mutex_);
+            work_error_ = done ? std::nullopt : std::optional(done.error());
+        }
+        progress_.notify_all();
+        return done;
     }
     result<void> usable() const {
         if (closed_) return fail(errc::read_only, path_ + " is closed");
@@ -447,7 +466,10 @@ private:
 
     void work() {
         std::lock_guard work(work_mutex_);
-        if (closed_ || failed()) return;
+        if (closed_ || failed()) {
+            (void)report_work({});
+            return;
+        }
         {
             auto const state = current();
             if (active_bytes(*state) >= options_.memtable_bytes.value) freeze();
@@ -463,11 +485,7 @@ private:
                     if (auto merged = merge<T>(choice); !merged) return merged;
                 }
             });
-        {
-            std::lock_guard lock(state_mutex_);
-            work_error_ = done ? std::nullopt : std::optional(done.error());
-        }
-        progress_.notify_all();
+        (void)report_work(std::move(done));
     }
 
     std::shared_ptr<state_type const> current() const {
