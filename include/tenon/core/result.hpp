@@ -2,8 +2,10 @@
 // result<T>: what the world does to us (I/O, full, corrupt, conflict), as a value.
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include <tl/expected.hpp>
@@ -57,12 +59,31 @@ constexpr std::string_view to_string(errc kind) noexcept {
 
 /// What went wrong: a kind for programs and one sentence for people, which names the file, offset or
 /// row, what was expected, and what to do where something can be done.
+///
+/// Errors are rare and results are everywhere, so all that an error does happens out of line: compilers take paths that lead
+/// here for unlikely and keep them small.
 struct error {
-    errc        kind;
+    errc        kind{};
     std::string message;
 
+    error() = default;
+    [[gnu::cold, gnu::noinline]] error(errc k, std::string m) noexcept : kind(k), message(std::move(m)) {}
+    [[gnu::cold, gnu::noinline]] error(error&& e) noexcept : kind(e.kind), message(std::move(e.message)) {}
+    [[gnu::cold, gnu::noinline]] error(error const& e) : kind(e.kind), message(e.message) {}
+    [[gnu::cold, gnu::noinline]] error& operator=(error&& e) noexcept {
+        kind    = e.kind;
+        message = std::move(e.message);
+        return *this;
+    }
+    [[gnu::cold, gnu::noinline]] error& operator=(error const& e) {
+        kind    = e.kind;
+        message = e.message;
+        return *this;
+    }
+    [[gnu::cold, gnu::noinline]] ~error() {}
+
     /// The same error seen from one level up: "while opening x: message".
-    [[nodiscard]] error while_(std::string_view doing) && {
+    [[nodiscard, gnu::cold, gnu::noinline]] error while_(std::string_view doing) && {
         message.insert(0, std::string("while ").append(doing).append(": "));
         return std::move(*this);
     }
@@ -75,11 +96,60 @@ struct error {
 template <class T>
 using result = tl::expected<T, error>;
 
+/// A piece of a sentence: text, or a number as std::to_string writes it. Borrowed: made and used in one expression.
+class piece {
+public:
+    piece(std::string_view text) noexcept : text_(text) {}
+    piece(std::string const& text) noexcept : text_(text) {}
+    piece(char const* text) noexcept : text_(text) {}
+    template <class N>
+        requires(std::is_arithmetic_v<N> && !std::is_same_v<N, char> && !std::is_same_v<N, bool>)
+    piece(N n) noexcept {
+        if constexpr (std::is_floating_point_v<N>) {
+            kind_ = real;
+            real_ = static_cast<double>(n);
+        } else if constexpr (std::is_signed_v<N>) {
+            kind_    = whole;
+            natural_ = static_cast<unsigned long long>(static_cast<long long>(n));
+        } else {
+            kind_    = natural;
+            natural_ = n;
+        }
+    }
+    void append_to(std::string& out) const {
+        switch (kind_) {
+            case words: out.append(text_); break;
+            case natural: out.append(std::to_string(natural_)); break;
+            case whole: out.append(std::to_string(static_cast<long long>(natural_))); break;
+            case real: out.append(std::to_string(real_)); break;
+        }
+    }
+
+private:
+    enum kind : unsigned char { words, natural, whole, real };
+    std::string_view   text_;
+    unsigned long long natural_ = 0;
+    double             real_    = 0;
+    kind               kind_    = words;
+};
+
+/// A sentence from its pieces: `sentence({path, ": row ", 7, " does not decode"})`.
+[[nodiscard, gnu::cold, gnu::noinline]] inline std::string sentence(std::initializer_list<piece> pieces) {
+    std::string out;
+    for (auto const& p : pieces) p.append_to(out);
+    return out;
+}
+
 /// `return fail(errc::io, "sentence");` from any function that returns a result.
-[[nodiscard]] inline tl::unexpected<error> fail(errc kind, std::string message) {
+[[nodiscard, gnu::cold, gnu::noinline]] inline tl::unexpected<error> fail(errc kind, std::string message) {
     return tl::unexpected<error>(error{kind, std::move(message)});
 }
+/// `return fail(errc::corrupt, {path, ": row ", 7, " does not decode"});`
+[[nodiscard, gnu::cold, gnu::noinline]] inline tl::unexpected<error> fail(errc kind, std::initializer_list<piece> message) {
+    return tl::unexpected<error>(error{kind, sentence(message)});
+}
 /// `return fail(std::move(other).error());` hands an error on.
-[[nodiscard]] inline tl::unexpected<error> fail(error e) { return tl::unexpected<error>(std::move(e)); }
+[[nodiscard, gnu::cold, gnu::noinline]] inline tl::unexpected<error> fail(error&& e) { return tl::unexpected<error>(std::move(e)); }
+[[nodiscard, gnu::cold, gnu::noinline]] inline tl::unexpected<error> fail(error const& e) { return tl::unexpected<error>(e); }
 
 }  // namespace tenon
