@@ -2,12 +2,14 @@
 // What transactions promise each other, under each concurrency policy.
 #include "tenon/concurrency/single_writer.hpp"
 #include "tenon/database.hpp"
+#include "tenon/file/faulty.hpp"
 #include "tenon/file/memory.hpp"
 #include "tenon/page_store/file.hpp"
 #include "tenon/work/inline_work.hpp"
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <thread>
 
 using tenon::errc;
@@ -28,6 +30,12 @@ struct snapshot_db : hospital<tenon::mvcc<tenon::snapshot_isolation>> {
     using database::database;
 };
 struct one_writer_db : hospital<tenon::single_writer> {
+    using database::database;
+};
+
+/// With a disk that can be full, and a thread for its runs.
+struct faulty_db : tenon::database<tenon::table<"doctors", doctor, tenon::columns<&doctor::id, &doctor::on_call>, tenon::primary<&doctor::id>>,
+                                   tenon::faulty<tenon::memory_files>, tenon::checksummed<tenon::file_store<>>> {
     using database::database;
 };
 
@@ -204,4 +212,36 @@ TEST_CASE("commits become visible in the order of their timestamps, and an empty
     auto nothing = db.begin();
     CHECK(nothing.commit().value() == before);
     CHECK(db.snapshot().at() == before);
+}
+
+TEST_CASE("a full disk refuses commits once memory holds what runs cannot, and they go on when there is room again") {
+    for (bool asked : {false, true}) {  // runs are written by themselves, or by flush() alone
+        CAPTURE(asked);
+        tenon::faulty<tenon::memory_files> disk;
+        auto db = tenon::open<faulty_db>("full.tenon", {.files = disk, .memtable_bytes = {asked ? 64u << 20 : 1u << 10}, .segment_bytes = {64u << 20}, .merge_fan_in = 2});
+        REQUIRE(db);
+        std::uint64_t stored = 0;
+        auto const    add    = [&] {
+            auto tx = db->begin();
+            for (std::uint64_t i = 0; i < 20; ++i) REQUIRE(tx.insert(doctor{stored + i, i}));
+            auto const done = tx.commit();
+            if (done) stored += 20;
+            return kind_of(done);
+        };
+        CHECK(add() == errc{});
+        disk.faults().fail_from(tenon::file_call::resize, 1, {tenon::fault_kind::full});  // files do not grow
+        errc refused{};
+        for (int i = 0; i < 20'000 && refused == errc{}; ++i) {
+            refused = add();
+            if (asked) (void)db->flush();
+        }
+        CHECK(refused == errc::full);
+        CHECK(add() == errc::full);
+        CHECK(db->snapshot().count<doctor>().value() == stored);
+        disk.faults().clear();
+        CHECK(add() == errc{});
+        CHECK(db->flush());
+        CHECK(db->snapshot().count<doctor>().value() == stored);
+        CHECK(db->verify());
+    }
 }
