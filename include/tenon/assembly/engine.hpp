@@ -245,7 +245,7 @@ private:
     }
 
     result<void> read_root(byte_view stored, state_type& state) {
-        auto const bad = [&](std::string what) { return fail(errc::corrupt, path_ + ": the root " + what + "; restore the file from a backup"); };
+        auto const bad = [&](std::string what) { return fail(errc::corrupt, {path_, ": the root ", what, "; restore the file from a backup"}); };
         byte_reader in(stored);
         if (!root_.get(in)) return bad("is not one");
         if (root_.tables != table_count) return bad("names another number of tables than the signature");
@@ -273,19 +273,21 @@ private:
     result<void> replay(state_type& state, byte_view record) {
         byte_reader in(record);
         auto const  at = in.get<timestamp>();
-        if (!in.ok() || at <= last_) return fail(errc::corrupt, path_ + ": commit " + std::to_string(at) + " in the log follows commit " + std::to_string(last_) + "; a larger number was expected");
+        if (!in.ok() || at <= last_) return fail(errc::corrupt, {path_, ": commit ", at, " in the log follows commit ", last_,
+                                                                 "; a larger number was expected"});
         auto const n = in.get<std::uint64_t>();
         for (std::uint64_t i = 0; i < n; ++i) {
             auto const t    = in.get<std::uint8_t>();
             auto const kind = in.get<std::uint8_t>();
             auto const key  = in.get_sized();
             auto const row  = in.get_sized();
-            if (!in.ok() || t >= table_count || kind > 1) return fail(errc::corrupt, path_ + ": operation " + std::to_string(i) + " of commit " + std::to_string(at) + " in the log is malformed");
+            if (!in.ok() || t >= table_count || kind > 1)
+                return fail(errc::corrupt, {path_, ": operation ", i, " of commit ", at, " in the log is malformed"});
             result<void> done;
             with_table(t, [&]<std::size_t T>() {
                 byte_view columns[table<T>::schema_type::size];
                 if (kind == 0 && !table<T>::schema_type::split(row, columns)) {
-                    done = fail(errc::corrupt, path_ + ": a row of commit " + std::to_string(at) + " in the log does not decode");
+                    done = fail(errc::corrupt, {path_, ": a row of commit ", at, " in the log does not decode"});
                     return;
                 }
                 done = count_one<T>(reader<T>(state), key, row, kind == 1, last_totals_);
@@ -294,7 +296,7 @@ private:
             });
             if (!done) return done;
         }
-        if (!in.at_end()) return fail(errc::corrupt, path_ + ": commit " + std::to_string(at) + " in the log is longer than its operations");
+        if (!in.at_end()) return fail(errc::corrupt, {path_, ": commit ", at, " in the log is longer than its operations"});
         last_ = at;
         return {};
     }
@@ -316,7 +318,8 @@ private:
             return {};
         });
         if (out.size() > (std::uint64_t{1} << 30))
-            return fail(errc::too_large, "the transaction has " + std::to_string(out.size()) + " bytes, and one commit holds 1 GiB at most; commit in several steps");
+            return fail(errc::too_large, {"the transaction has ", out.size(),
+                                          " bytes, and one commit holds 1 GiB at most; commit in several steps"});
         std::memcpy(out.data() + sizeof(timestamp), &n, sizeof n);
         return out;
     }
@@ -343,14 +346,14 @@ private:
                 }
                 if (!last) done = fail(std::move(last).error());
                 else if (changed)
-                    done = fail(errc::conflict, std::string("a row of table ").append(table<T>::name) + " that this transaction " + verb +
-                                                    " was changed by another one that committed first; run the transaction again (tenon::retry does)");
+                    done = fail(errc::conflict, {"a row of table ", table<T>::name, " that this transaction ", verb,
+                                                 " was changed by another one that committed first; run the transaction again (tenon::retry does)"});
             };
             writes.template each<T>([&](row_version const* v) { check(v->key(), "writes"); });
             if constexpr (Recipe::concurrency::validates_reads) {
                 if (reads.scanned[T] && std::get<T>(table_last_) > base.at)
-                    return fail(errc::conflict, std::string("table ").append(table<T>::name) +
-                                                    ", which this transaction queried, was changed by another one that committed first; run the transaction again (tenon::retry does)");
+                    return fail(errc::conflict, {"table ", table<T>::name,
+                                                 ", which this transaction queried, was changed by another one that committed first; run the transaction again (tenon::retry does)"});
                 for (auto const& k : reads.keys[T]) check(as_bytes(k), "read");
             }
             return done;
@@ -433,16 +436,17 @@ private:
         return done;
     }
     result<void> usable() const {
-        if (closed_) return fail(errc::read_only, path_ + " is closed");
+        if (closed_) return fail(errc::read_only, {path_, " is closed"});
         return writable_locked();
     }
     result<void> writable() const {
-        if (closed_ || !log_) return fail(errc::read_only, path_ + " is closed");
+        if (closed_ || !log_) return fail(errc::read_only, {path_, " is closed"});
         return writable_locked();
     }
     result<void> writable_locked() const {
         std::lock_guard lock(failure_mutex_);
-        if (failure_) return fail(errc::poisoned, path_ + " takes no writes since an earlier write failed (" + failure_->message + "); close it and open it again");
+        if (failure_) return fail(errc::poisoned, {path_, " takes no writes since an earlier write failed (", failure_->message,
+                                                   "); close it and open it again"});
         return {};
     }
     bool failed() const {

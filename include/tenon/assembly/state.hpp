@@ -109,7 +109,7 @@ public:
     /// Whether a run's row is the one that is seen of its key, and a row.
     result<bool> is_current_in_run(std::size_t r, position at) const {
         auto const& run = *state_->runs[r];
-        if (at >= run.size()) return fail(errc::corrupt, std::string("run of table ").append(Table::name) + ": an index names row " + std::to_string(at) + " of " + std::to_string(run.size()));
+        if (at >= run.size()) return fail(errc::corrupt, {"run of table ", Table::name, ": an index names row ", at, " of ", run.size()});
         auto dead = run.descriptor().tombstones != 0 ? run.is_tombstone(at) : result<bool>(false);
         if (!dead || *dead) return dead ? result<bool>(false) : dead;
         if (sources_.empty() && r == 0) return true;
@@ -129,14 +129,14 @@ public:
             if (trace_ != nullptr) ++trace_->blocks;
             return l.in->columns(l.at, out);
         }
-        if (!schema_type::split(l.version->record(), out)) return fail(errc::corrupt, std::string("table ").append(Table::name) + ": a record does not decode");
+        if (!schema_type::split(l.version->record(), out)) return fail(errc::corrupt, {"table ", Table::name, ": a record does not decode"});
         return {};
     }
     result<row_type> row(location_type const& l) const {
         byte_view c[schema_type::size];
         if (auto done = columns(l, c); !done) return fail(std::move(done).error());
         row_type out{};
-        if (!schema_type::decode(c, out)) return fail(errc::corrupt, std::string("table ").append(Table::name) + ": a row does not decode");
+        if (!schema_type::decode(c, out)) return fail(errc::corrupt, {"table ", Table::name, ": a row does not decode"});
         return out;
     }
     /// The encoded primary key at a location, copied.

@@ -43,7 +43,8 @@ result<void> verify_part(run<Table, Store> const& r, Store const& store, verify_
         byte_view columns[Table::schema_type::size];
         if (auto done = r.columns(at, columns); !done) return done;
         typename kind::value_type value{};
-        if (!Table::schema_type::extract(columns, typename spec::key_type{}, value)) return fail(errc::corrupt, where() + ": the member of row " + std::to_string(at) + " does not decode");
+        if (!Table::schema_type::extract(columns, typename spec::key_type{}, value))
+            return fail(errc::corrupt, {where(), ": the member of row ", at, " does not decode"});
         typename run<Table, Store>::keys_type::buffer space;
         if constexpr (self_verifying<kind>) entries.emplace_back(std::move(value), at);
         else again.add(value, (*keys)->key(at, space), at);
@@ -56,7 +57,8 @@ result<void> verify_part(run<Table, Store> const& r, Store const& store, verify_
         auto stored = store.read(r.descriptor().parts[I]);
         if (!fresh) return fail(std::move(fresh).error());
         if (!stored) return fail(std::move(stored).error());
-        if (as_chars(*fresh) != as_chars(stored->bytes())) return fail(errc::corrupt, where() + " does not hold what its rows say; restore from a backup, or export the rows and load them anew");
+        if (as_chars(*fresh) != as_chars(stored->bytes()))
+            return fail(errc::corrupt, {where(), " does not hold what its rows say; restore from a backup, or export the rows and load them anew"});
     }
     return {};
 }
@@ -72,11 +74,12 @@ result<void> verify_run(run<Table, Store> const& r, Store const& store, verify_r
     for (position at = 0; at < r.size(); ++at) {
         typename run<Table, Store>::keys_type::buffer space;
         auto const key = (*keys)->key(at, space);
-        if (at > 0 && as_chars(key) <= before) return fail(errc::corrupt, where + ": row " + std::to_string(at) + " of a run has no greater key than the row before");
+        if (at > 0 && as_chars(key) <= before) return fail(errc::corrupt, {where, ": row ", at,
+                                                                           " of a run has no greater key than the row before"});
         before.assign(as_chars(key));
         auto found = r.find(key, hash_bytes(key));
         if (!found) return fail(std::move(found).error());
-        if (*found != at) return fail(errc::corrupt, where + ": the key of row " + std::to_string(at) + " is not found by its own index or filter");
+        if (*found != at) return fail(errc::corrupt, {where, ": the key of row ", at, " is not found by its own index or filter"});
         auto dead = r.is_tombstone(at);
         if (!dead) return fail(std::move(dead).error());
         if (*dead) {
@@ -85,9 +88,11 @@ result<void> verify_run(run<Table, Store> const& r, Store const& store, verify_r
         }
         typename Table::row_type row{};
         if (auto done = r.row(at, row); !done) return done;
-        if (auto again = Table::key_bytes(row); as_chars(again) != as_chars(key)) return fail(errc::corrupt, where + ": row " + std::to_string(at) + " of a run does not have the key under which it is stored");
+        if (auto again = Table::key_bytes(row); as_chars(again) != as_chars(key))
+            return fail(errc::corrupt, {where, ": row ", at, " of a run does not have the key under which it is stored"});
     }
-    if (tombstones != r.descriptor().tombstones) return fail(errc::corrupt, where + ": a run has another number of deleted rows than its root says");
+    if (tombstones != r.descriptor().tombstones) return fail(errc::corrupt, {where,
+                                                                             ": a run has another number of deleted rows than its root says"});
     report.blocks += r.block_count();
     ++report.runs;
     result<void> done;
@@ -124,7 +129,8 @@ result<verify_report> verify(Engine const& engine) {
             ++rows;
         }
         if (rows != std::get<T>(pinned.totals).rows) {
-            done = fail(errc::corrupt, std::string("table ").append(table::name) + ": " + std::to_string(rows) + " rows are seen, " + std::to_string(std::get<T>(pinned.totals).rows) + " are counted");
+            done = fail(errc::corrupt, {"table ", table::name, ": ", rows, " rows are seen, ", std::get<T>(pinned.totals).rows,
+                                        " are counted"});
             return false;
         }
         report.rows += rows;

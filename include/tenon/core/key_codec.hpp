@@ -81,7 +81,7 @@ struct any_key_value {
 };
 
 [[nodiscard]] inline tl::unexpected<error> key_ends_early(std::string_view what) {
-    return fail(errc::corrupt, std::string("key bytes end inside ").append(what) + ": they were cut, or belong to a key of another type");
+    return fail(errc::corrupt, {"key bytes end inside ", what, ": they were cut, or belong to a key of another type"});
 }
 
 template <class Unsigned>
@@ -376,7 +376,7 @@ result<T> decode_key(byte_view bytes) {
     byte_reader in(bytes);
     auto        out = key_codec<T>::decode(in);
     if (out && !in.at_end())
-        return fail(errc::corrupt, "key bytes go on for " + std::to_string(in.left()) + " bytes after the end of the key");
+        return fail(errc::corrupt, {"key bytes go on for ", in.left(), " bytes after the end of the key"});
     return out;
 }
 

@@ -83,7 +83,7 @@ public:
         result<void> lock() {
             void const* nobody = nullptr;
             if (state_->at->holder.compare_exchange_strong(nobody, state_.get()) || nobody == state_.get()) return {};
-            return fail(errc::locked, "'" + path() + "' is in use by process " + std::to_string(::getpid()) + " (this one); close it there first");
+            return fail(errc::locked, {"'", path(), "' is in use by process ", ::getpid(), " (this one); close it there first"});
         }
         std::string const& path() const noexcept { return state_->path; }
 
@@ -118,8 +118,7 @@ public:
                 } catch (std::length_error const&) {
                 }
             }
-            return fail(errc::full, "no memory to extend '" + path() + "' from " + std::to_string(content.size()) + " to " +
-                                        std::to_string(n) + " bytes");
+            return fail(errc::full, {"no memory to extend '", path(), "' from ", content.size(), " to ", n, " bytes"});
         }
 
         std::unique_ptr<state> state_;

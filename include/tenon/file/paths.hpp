@@ -33,21 +33,21 @@ inline void file_collect_child(std::vector<std::string>& names, std::string cons
         names.push_back(path.substr(prefix.size()));
 }
 
-inline auto file_missing(std::string const& path) { return fail(errc::not_found, "there is no file '" + path + "'"); }
+inline auto file_missing(std::string const& path) { return fail(errc::not_found, {"there is no file '", path, "'"}); }
 inline auto file_no_directory(std::string const& path) {
-    return fail(errc::not_found, "there is no directory '" + path + "'");
+    return fail(errc::not_found, {"there is no directory '", path, "'"});
 }
 inline auto file_no_parent(std::string const& path) {
-    return fail(errc::not_found, "cannot make '" + path + "': its directory does not exist; make it first");
+    return fail(errc::not_found, {"cannot make '", path, "': its directory does not exist; make it first"});
 }
 inline auto file_is_directory(std::string_view doing, std::string const& path) {
-    return fail(errc::io, std::string("cannot ").append(doing).append(" '") + path + "': it is a directory");
+    return fail(errc::io, {std::string("cannot ").append(doing).append(" '"), path, "': it is a directory"});
 }
 inline auto file_is_no_directory(std::string const& path) {
-    return fail(errc::exists, "cannot make the directory '" + path + "': a file of that name exists");
+    return fail(errc::exists, {"cannot make the directory '", path, "': a file of that name exists"});
 }
 inline auto file_read_only(std::string_view doing, std::string const& path) {
-    return fail(errc::read_only, std::string("cannot ").append(doing).append(" '") + path + "': it is open for reading only");
+    return fail(errc::read_only, {std::string("cannot ").append(doing).append(" '"), path, "': it is open for reading only"});
 }
 
 }  // namespace tenon::detail

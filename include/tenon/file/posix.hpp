@@ -184,9 +184,9 @@ struct posix_files {
             return done;
         }
         result<void> write_at(std::uint64_t offset, byte_view bytes) {
-            if (!writable_) return fail(errc::read_only, "cannot write to '" + path_ + "': it is open for reading only");
+            if (!writable_) return fail(errc::read_only, {"cannot write to '", path_, "': it is open for reading only"});
             if (offset > largest || bytes.size() > largest - offset)
-                return fail(errc::too_large, "cannot write " + extent(offset, bytes.size()) + ": no file is that large");
+                return fail(errc::too_large, {"cannot write ", extent(offset, bytes.size()), ": no file is that large"});
             std::size_t done = 0;
             while (done < bytes.size()) {
                 auto const want = std::min(bytes.size() - done, chunk);
@@ -205,9 +205,9 @@ struct posix_files {
             return static_cast<std::uint64_t>(info.st_size);
         }
         result<void> resize(std::uint64_t n) {
-            if (!writable_) return fail(errc::read_only, "cannot resize '" + path_ + "': it is open for reading only");
+            if (!writable_) return fail(errc::read_only, {"cannot resize '", path_, "': it is open for reading only"});
             if (n > largest)
-                return fail(errc::too_large, "cannot resize '" + path_ + "' to " + std::to_string(n) + " bytes: no file is that large");
+                return fail(errc::too_large, {"cannot resize '", path_, "' to ", n, " bytes: no file is that large"});
             if (detail::posix_retry([&] { return ::ftruncate(fd_, static_cast<off_t>(n)); }) != 0)
                 return detail::posix_failure(errno, "cannot resize '" + path_ + "' to " + std::to_string(n) + " bytes");
             return {};
@@ -229,8 +229,8 @@ struct posix_files {
             if (code == 0) return {};
             if (code != EWOULDBLOCK) return detail::posix_failure(code, "cannot lock '" + path_ + "'");
             auto const who = holder == 0 ? std::string("another process") : "process " + std::to_string(holder);
-            return fail(errc::locked, "'" + path_ + "' is in use by " + who +
-                                          (holder == ::getpid() ? " (this one); close it there first" : "; close it there or wait"));
+            return fail(errc::locked, {"'", path_, "' is in use by ", who,
+                                       (holder == ::getpid() ? " (this one); close it there first" : "; close it there or wait")});
         }
         std::string const& path() const noexcept { return path_; }
 
@@ -263,8 +263,9 @@ struct posix_files {
         if (fd < 0) {
             auto const code = errno;
             if (code == ENOENT && mode == open_mode::create)
-                return fail(errc::not_found, "cannot make '" + path + "': there is no directory '" + parent_directory(path) + "'; make it first");
-            if (code == ENOENT) return fail(errc::not_found, "there is no file '" + path + "'");
+                return fail(errc::not_found, {"cannot make '", path, "': there is no directory '", parent_directory(path),
+                                              "'; make it first"});
+            if (code == ENOENT) return fail(errc::not_found, {"there is no file '", path, "'"});
             return detail::posix_failure(code, "cannot open '" + path + "'");
         }
         file        opened(fd, mode != open_mode::read_only, path);

@@ -94,7 +94,7 @@ class simulated_files {
             return !dead;
         }
         tl::unexpected<error> power_loss() const {
-            return fail(errc::io, "simulated power loss at operation " + text(crash_at));
+            return fail(errc::io, {"simulated power loss at operation ", text(crash_at)});
         }
         std::string text(std::uint64_t number) const {
             if (number == 0 || number > log.size()) return std::to_string(number) + " (none)";
@@ -183,7 +183,7 @@ public:
             if (state_->in->dead) return state_->in->power_loss();
             auto& holder = state_->at->holder;
             if (holder != nullptr && holder != state_.get())
-                return fail(errc::locked, "'" + path() + "' is in use by process " + std::to_string(::getpid()) + " (this one); close it there first");
+                return fail(errc::locked, {"'", path(), "' is in use by process ", ::getpid(), " (this one); close it there first"});
             holder = state_.get();
             return {};
         }
@@ -210,7 +210,8 @@ public:
         };
         file(std::shared_ptr<world> in, node_pointer at, bool writable, std::string path)
             : state_(std::make_unique<state>(std::move(in), std::move(at), writable, std::move(path))) {}
-        tl::unexpected<error> too_full() const { return fail(errc::full, "'" + path() + "' would grow beyond 16 GiB, the simulated disk's limit"); }
+        tl::unexpected<error> too_full() const { return fail(errc::full, {"'", path(),
+                                                                          "' would grow beyond 16 GiB, the simulated disk's limit"}); }
 
         std::unique_ptr<state> state_;
     };

@@ -103,7 +103,7 @@ struct bloom {
         static result<view> open(byte_view bytes) {
             using header = detail::bloom_header;
             if (bytes.size() < sizeof(header))
-                return fail(errc::corrupt, "bloom filter: " + std::to_string(bytes.size()) + " bytes, but the header alone has 64");
+                return fail(errc::corrupt, {"bloom filter: ", bytes.size(), " bytes, but the header alone has 64"});
             auto const h = load<header>(bytes.data());
             if (h.name != detail::bloom_name) return fail(errc::corrupt, "bloom filter: offset 0 does not say tenon.bloom/1");
             if (h.header_crc != crc32c(bytes.first(offsetof(header, header_crc))))
@@ -111,10 +111,11 @@ struct bloom {
             if (h.zeros != std::array<std::byte, 16>{}) return fail(errc::corrupt, "bloom filter: bytes 48 to 63 must be zero");
             auto const rest = bytes.size() - sizeof(header);
             if (rest % detail::bloom_block != 0 || h.blocks != rest / detail::bloom_block)
-                return fail(errc::corrupt, "bloom filter: " + std::to_string(h.blocks) + " blocks of 64 bytes expected after the header, found " + std::to_string(rest) + " bytes");
+                return fail(errc::corrupt, {"bloom filter: ", h.blocks, " blocks of 64 bytes expected after the header, found ", rest,
+                                            " bytes"});
             if (h.probes == 0 || h.probes > detail::bloom_probes_limit || (h.keys > 0 && h.blocks == 0))
-                return fail(errc::corrupt, "bloom filter: " + std::to_string(h.probes) + " probes into " + std::to_string(h.blocks) + " blocks for " +
-                                               std::to_string(h.keys) + " keys is not what build writes");
+                return fail(errc::corrupt, {"bloom filter: ", h.probes, " probes into ", h.blocks, " blocks for ", h.keys,
+                                            " keys is not what build writes"});
             return view(bytes.subspan(sizeof(header)), h);
         }
 

@@ -110,8 +110,8 @@ public:
             if (!opened) return fail(std::move(opened.error()));
             if (auto const root = opened->root(); !root.empty())
                 if (auto fault = detail::pages::trailer_fault(root); !fault.empty())
-                    return fail(errc::corrupt, path + ": the " + std::to_string(root.size()) + " bytes of the root are not what was published: " + fault +
-                                                   "; restore the file from a backup");
+                    return fail(errc::corrupt, {path, ": the ", root.size(), " bytes of the root are not what was published: ", fault,
+                                                "; restore the file from a backup"});
             return store(std::make_unique<state>(std::move(*opened), path));
         }
 
@@ -174,7 +174,7 @@ public:
             if (auto done = s_->inner.verify(); !done) return done;
             if (auto const root = s_->inner.root(); !root.empty())
                 if (auto fault = detail::pages::trailer_fault(root); !fault.empty())
-                    return fail(errc::corrupt, s_->path + ": the root is not what was published: " + fault);
+                    return fail(errc::corrupt, {s_->path, ": the root is not what was published: ", fault});
             std::map<std::uint64_t, std::uint64_t> all;
             {
                 std::lock_guard const guard(s_->mutex);
@@ -229,8 +229,8 @@ public:
         }
 
         tl::unexpected<error> corrupt(extent e, std::string_view fault) const {
-            return fail(errc::corrupt, s_->path + ": the " + std::to_string(e.size) + " bytes at offset " + std::to_string(e.offset) +
-                                           " are not what was written: " + std::string(fault) + "; restore the file from a backup");
+            return fail(errc::corrupt, {s_->path, ": the ", e.size, " bytes at offset ", e.offset, " are not what was written: ",
+                                        std::string(fault), "; restore the file from a backup"});
         }
 
         std::unique_ptr<state> s_;

@@ -46,7 +46,7 @@ struct memory_store {
         result<extent> write(byte_view bytes) {
             if (s_->read_only) return read_only();
             auto buffer = detail::pages::aligned_bytes::make(bytes.size());
-            if (!buffer) return fail(errc::full, "no memory for an extent of " + std::to_string(bytes.size()) + " bytes");
+            if (!buffer) return fail(errc::full, {"no memory for an extent of ", bytes.size(), " bytes"});
             std::copy(bytes.begin(), bytes.end(), buffer->bytes().begin());
             std::lock_guard const guard(s_->mutex);
             auto const            e = extent{s_->next, bytes.size()};
@@ -60,8 +60,7 @@ struct memory_store {
             std::shared_lock const guard(s_->mutex);
             auto const             found = s_->extents.find(e.offset);
             if (found == s_->extents.end() || found->second->bytes().size() != e.size)
-                return fail(errc::corrupt, s_->path + " (in memory): there is no extent of " + std::to_string(e.size) +
-                                               " bytes at offset " + std::to_string(e.offset));
+                return fail(errc::corrupt, {s_->path, " (in memory): there is no extent of ", e.size, " bytes at offset ", e.offset});
             return extent_view(found->second->bytes(), found->second);
         }
 
@@ -91,8 +90,8 @@ struct memory_store {
         /// A new store holds nothing, so there is nothing that could be retained.
         result<void> retain(std::span<extent const> extents) {
             if (extents.empty()) return {};
-            return fail(errc::corrupt, s_->path + " (in memory): a store that was just opened has no extent at offset " +
-                                           std::to_string(extents.front().offset));
+            return fail(errc::corrupt, {s_->path, " (in memory): a store that was just opened has no extent at offset ",
+                                        extents.front().offset});
         }
 
         result<void> verify() const { return {}; }
@@ -118,7 +117,7 @@ struct memory_store {
         explicit store(std::unique_ptr<state> s) noexcept : s_(std::move(s)) {}
 
         static constexpr std::uint64_t space_of(std::uint64_t n) noexcept { return std::max<std::uint64_t>(4096, (n + 4095) / 4096 * 4096); }
-        tl::unexpected<error> read_only() const { return fail(errc::read_only, s_->path + " (in memory) was opened read-only"); }
+        tl::unexpected<error> read_only() const { return fail(errc::read_only, {s_->path, " (in memory) was opened read-only"}); }
 
         std::unique_ptr<state> s_;
     };

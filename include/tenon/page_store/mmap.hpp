@@ -59,13 +59,12 @@ public:
         auto end = (to + step - 1) / step * step;
         if (end <= from) return {};
         if (end > size_)
-            return fail(errc::full, path + " would grow to " + std::to_string(to) + " bytes and only " + std::to_string(size_) +
-                                        " bytes of addresses are reserved; reopen it, or use mmap_store<> with more ReserveBytes");
+            return fail(errc::full, {path, " would grow to ", to, " bytes and only ", size_,
+                                     " bytes of addresses are reserved; reopen it, or use mmap_store<> with more ReserveBytes"});
         auto* const at     = base_ + from;
         auto const  length = static_cast<std::size_t>(end - from);
         if (::mmap(at, length, PROT_READ, MAP_SHARED | MAP_FIXED, descriptor, static_cast<off_t>(from)) == MAP_FAILED)
-            return fail(errc::io, path + ": mapping " + std::to_string(length) + " bytes at offset " + std::to_string(from) +
-                                      " failed: " + std::system_category().message(errno));
+            return fail(errc::io, {path, ": mapping ", length, " bytes at offset ", from, " failed: ", std::system_category().message(errno)});
         (void)::madvise(at, length, MADV_RANDOM);  // hints: an error changes nothing but speed
 #ifdef MADV_HUGEPAGE
         (void)::madvise(at, length, MADV_HUGEPAGE);
@@ -94,8 +93,8 @@ struct map_reader {
         auto const least = size + size / 4 + address_range::step;
         auto       range = address_range::reserve(ReserveBytes, least);
         if (!range)
-            return fail(errc::io, std::string(from.path()) + ": the system gave no " + std::to_string(least) +
-                                      " bytes of addresses to map the file; raise the limit (ulimit -v) or open it with file_store<>");
+            return fail(errc::io, {std::string(from.path()), ": the system gave no ", least,
+                                   " bytes of addresses to map the file; raise the limit (ulimit -v) or open it with file_store<>"});
         if (auto done = range->map(from.descriptor(), 0, size, from.path()); !done) return fail(std::move(done.error()));
         return map_reader{std::move(range)};
     }

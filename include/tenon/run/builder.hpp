@@ -52,7 +52,7 @@ public:
         } else {
             auto const done = [&]<std::size_t... I>(std::index_sequence<I...>) { return (index<I>(columns, key, where) && ...); }(
                 std::make_index_sequence<Table::index_count>{});
-            if (!done) return fail(errc::corrupt, std::string("table ").append(Table::name) + ": a row's indexed member does not decode");
+            if (!done) return fail(errc::corrupt, {"table ", Table::name, ": a row's indexed member does not decode"});
         }
         append(columns, tombstone);
         return block_size_ >= block_bytes_ || block_rows_ >= 4096 ? finish_block() : result<void>{};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tenon/core/append_vector.hpp"
+#include "tenon/core/units.hpp"
 #include "tenon/ordered_map/concept.hpp"
 #include "tenon/run/arena.hpp"
 #include "tenon/run/schema.hpp"

@@ -22,7 +22,7 @@ struct nearest_kind {
     static std::uint64_t weight(value_type const&) noexcept { return 0; }
     static result<void>  check(value_type const& v) {
         for (std::size_t i = 0; i < N; ++i)
-            if (!std::isfinite(v[i])) return fail(errc::invalid_argument, "a vector index holds finite numbers: element " + std::to_string(i) + " is not");
+            if (!std::isfinite(v[i])) return fail(errc::invalid_argument, {"a vector index holds finite numbers: element ", i, " is not"});
         return {};
     }
 
@@ -47,12 +47,12 @@ struct nearest_kind {
     template <class Part>
     static result<void> verify(Part const& p, std::vector<std::pair<value_type, position>> const& entries) {
         if (p.size() != entries.size())
-            return fail(errc::corrupt, std::to_string(entries.size()) + " vectors expected, " + std::to_string(p.size()) + " found");
+            return fail(errc::corrupt, {entries.size(), " vectors expected, ", p.size(), " found"});
         for (std::size_t i = 0; i < entries.size(); ++i) {
             auto const& row = entries[i].first;
             float const self = Vector::metric::distance(row.data(), row.data(), N), stored = Vector::metric::distance(row.data(), p.row(i).data(), N);
             if (p.where(i) != entries[i].second || std::abs(self - stored) > 1e-4f * std::max(1.0f, std::abs(self)))
-                return fail(errc::corrupt, "vector " + std::to_string(i) + " is not that of its row");
+                return fail(errc::corrupt, {"vector ", i, " is not that of its row"});
         }
         return {};
     }
@@ -64,7 +64,7 @@ struct nearest_kind {
             auto v = Vector::view::open(bytes);
             if (!v) return fail(std::move(v).error());
             if (v->dim() != N)
-                return fail(errc::corrupt, "vector part: " + std::to_string(N) + " dimensions expected, " + std::to_string(v->dim()) + " found");
+                return fail(errc::corrupt, {"vector part: ", N, " dimensions expected, ", v->dim(), " found"});
             return part(std::move(*v));
         }
     };

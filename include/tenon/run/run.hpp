@@ -98,7 +98,7 @@ public:
     static constexpr std::uint32_t magic = 0x4b4c4254;  // "TBLK"
 
     static result<block_view> open(byte_view bytes) {
-        auto const  bad = [](char const* what) { return fail(errc::corrupt, std::string("block of rows: ") + what); };
+        auto const  bad = [](char const* what) { return fail(errc::corrupt, {"block of rows: ", what}); };
         byte_reader in(bytes);
         block_view  out;
         if (in.get<std::uint32_t>() != magic) return bad("wrong magic");
@@ -160,7 +160,7 @@ public:
 
     /// Reads the directory; keys, blocks and parts wait until they are needed.
     static result<std::shared_ptr<run>> open(std::shared_ptr<Store> store, run_descriptor d) {
-        auto const bad = [](std::string what) { return fail(errc::corrupt, std::string("run of table ").append(Table::name) + ": " + what); };
+        auto const bad = [](std::string what) { return fail(errc::corrupt, {"run of table ", Table::name, ": ", what}); };
         auto       view = store->read(d.directory);
         if (!view) return fail(std::move(view).error().while_("reading a run's directory"));
         byte_reader in(view->bytes());
@@ -265,7 +265,7 @@ public:
     }
     /// The bytes of a row's columns. They live as long as the run.
     result<void> columns(position at, byte_view (&out)[schema_type::size]) const {
-        if (at >= size()) return fail(errc::corrupt, std::string("run of table ").append(Table::name) + ": an index names row " + std::to_string(at) + " of " + std::to_string(size()));
+        if (at >= size()) return fail(errc::corrupt, {"run of table ", Table::name, ": an index names row ", at, " of ", size()});
         auto const b = block_of(at);
         auto       v = block(b);
         if (!v) return fail(std::move(v).error());
@@ -275,7 +275,7 @@ public:
     result<void> row(position at, row_type& out) const {
         byte_view c[schema_type::size];
         if (auto done = columns(at, c); !done) return done;
-        if (!schema_type::decode(c, out)) return fail(errc::corrupt, std::string("run of table ").append(Table::name) + ": row " + std::to_string(at) + " does not decode");
+        if (!schema_type::decode(c, out)) return fail(errc::corrupt, {"run of table ", Table::name, ": row ", at, " does not decode"});
         return {};
     }
 

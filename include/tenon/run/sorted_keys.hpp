@@ -76,7 +76,8 @@ public:
     };
 
     static result<sorted_keys> open(byte_view bytes) {
-        auto const bad = [](char const* what) { return fail(errc::corrupt, std::string("sorted keys: ") + what + "; the part does not hold what was written"); };
+        auto const bad = [](char const* what) { return fail(errc::corrupt, {"sorted keys: ", what,
+                                                                            "; the part does not hold what was written"}); };
         if (bytes.size() < sizeof(header)) return bad("shorter than their header");
         auto const  h = load<header>(bytes.data());
         sorted_keys out;
@@ -139,10 +140,11 @@ public:
         buffer a, b;
         for (position i = 0; i < size(); ++i) {
             if (fixed_ == 0 && (offsets_[i] > offsets_[i + 1] || offsets_[i + 1] > bytes_.size()))
-                return fail(errc::corrupt, "sorted keys: offsets of key " + std::to_string(i) + " are out of order");
+                return fail(errc::corrupt, {"sorted keys: offsets of key ", i, " are out of order"});
             auto const k = key(i, a);
-            if (key_projection(k) != projections_[i]) return fail(errc::corrupt, "sorted keys: projection of key " + std::to_string(i) + " is wrong");
-            if (i > 0 && as_chars(key(i - 1, b)) > as_chars(k)) return fail(errc::corrupt, "sorted keys: key " + std::to_string(i) + " is smaller than the one before");
+            if (key_projection(k) != projections_[i]) return fail(errc::corrupt, {"sorted keys: projection of key ", i, " is wrong"});
+            if (i > 0 && as_chars(key(i - 1, b)) > as_chars(k))
+                return fail(errc::corrupt, {"sorted keys: key ", i, " is smaller than the one before"});
         }
         return index_->validate();
     }

@@ -15,8 +15,8 @@ struct spatial_kind {
     static std::uint64_t weight(lonlat) noexcept { return 0; }
     static result<void>  check(lonlat p) {
         if (is_valid(p)) return {};
-        return fail(errc::invalid_argument, "longitude " + std::to_string(p.lon) + ", latitude " + std::to_string(p.lat) +
-                                                " is not a place: degrees in [-180, 180] and [-90, 90] are expected");
+        return fail(errc::invalid_argument, {"longitude ", p.lon, ", latitude ", p.lat,
+                                             " is not a place: degrees in [-180, 180] and [-90, 90] are expected"});
     }
 
     struct delta : Spatial::delta {

@@ -23,7 +23,7 @@ struct text_kind {
         std::size_t at   = 0;
         auto const  text = joined(v);
         if (valid_utf8(text, &at)) return {};
-        return fail(errc::invalid_text, "a text index holds UTF-8: byte " + std::to_string(at) + " of \"" + printable(text) + "\" is none");
+        return fail(errc::invalid_text, {"a text index holds UTF-8: byte ", at, " of \"", printable(text), "\" is none"});
     }
 
     struct delta : Text::delta {

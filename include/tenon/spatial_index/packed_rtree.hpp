@@ -134,7 +134,7 @@ struct packed_rtree {
         view() noexcept = default;
 
         static result<view> open(byte_view bytes) {
-            constexpr auto corrupt = [](std::string what) { return fail(errc::corrupt, "packed_rtree: " + std::move(what)); };
+            constexpr auto corrupt = [](std::string what) { return fail(errc::corrupt, {"packed_rtree: ", std::move(what)}); };
             header const expected;
             if (bytes.size() < sizeof(header))
                 return corrupt("a header needs 64 bytes, there are " + std::to_string(bytes.size()));
@@ -142,8 +142,8 @@ struct packed_rtree {
             if (std::memcmp(h.magic, expected.magic, sizeof h.magic) != 0)
                 return corrupt("the bytes at offset 0 are not \"tenon.packed_rtree/1\"");
             if (h.node_size != NodeSize)
-                return fail(errc::wrong_assembly, "packed_rtree: made with " + std::to_string(h.node_size) + " children a node, opened as packed_rtree<" +
-                                                      std::to_string(NodeSize) + ">: open it with the policy that made it");
+                return fail(errc::wrong_assembly, {"packed_rtree: made with ", h.node_size, " children a node, opened as packed_rtree<",
+                                                   NodeSize, ">: open it with the policy that made it"});
             if (h.entries > bytes.size() / 24)
                 return corrupt("offset 32 says " + std::to_string(h.entries) + " entries, more than " + std::to_string(bytes.size()) + " bytes can hold");
             layout const l(h.entries);
@@ -237,7 +237,7 @@ struct packed_rtree {
 
         /// Checks both invariants, that points are valid and that positions are distinct. O(n log n).
         result<void> validate() const {
-            constexpr auto corrupt = [](std::string what) { return fail(errc::corrupt, "packed_rtree: " + std::move(what)); };
+            constexpr auto corrupt = [](std::string what) { return fail(errc::corrupt, {"packed_rtree: ", std::move(what)}); };
             std::vector<position> seen(at_.begin(), at_.end());
             std::sort(seen.begin(), seen.end());
             if (auto const twice = std::adjacent_find(seen.begin(), seen.end()); twice != seen.end())

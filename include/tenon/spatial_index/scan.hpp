@@ -32,12 +32,12 @@ inline result<void> check_points(std::span<point_entry const> entries, std::stri
     for (std::size_t i = 0; i < entries.size(); ++i) {
         auto const& e = entries[i];
         if (!is_valid(e.where))
-            return fail(errc::invalid_argument, std::string(who) + ": the point of position " + std::to_string(e.at) + " (longitude " +
-                                                    std::to_string(e.where.lon) + ", latitude " + std::to_string(e.where.lat) +
-                                                    ") is not on the globe: longitudes are in [-180, 180], latitudes in [-90, 90]");
+            return fail(errc::invalid_argument, {std::string(who), ": the point of position ", e.at, " (longitude ", e.where.lon,
+                                                 ", latitude ", e.where.lat,
+                                                 ") is not on the globe: longitudes are in [-180, 180], latitudes in [-90, 90]"});
         if (i != 0 && entries[i - 1].at >= e.at)
-            return fail(errc::unsorted_keys, std::string(who) + ": position " + std::to_string(e.at) + " follows " +
-                                                 std::to_string(entries[i - 1].at) + ": hand in entries in ascending position");
+            return fail(errc::unsorted_keys, {std::string(who), ": position ", e.at, " follows ", entries[i - 1].at,
+                                              ": hand in entries in ascending position"});
     }
     return {};
 }
@@ -114,7 +114,7 @@ struct spatial_scan {
         view() noexcept = default;
 
         static result<view> open(byte_view bytes) {
-            constexpr auto corrupt = [](std::string what) { return fail(errc::corrupt, "spatial_scan: " + std::move(what)); };
+            constexpr auto corrupt = [](std::string what) { return fail(errc::corrupt, {"spatial_scan: ", std::move(what)}); };
             detail::spatial_scan_header const expected;
             if (bytes.size() < sizeof expected)
                 return corrupt("a header needs 64 bytes, there are " + std::to_string(bytes.size()));
@@ -159,9 +159,9 @@ struct spatial_scan {
         result<void> validate() const {
             for (std::size_t i = 0; i < at_.size(); ++i) {
                 if (!is_valid({lon_[i], lat_[i]}))
-                    return fail(errc::corrupt, "spatial_scan: entry " + std::to_string(i) + " is not a point of the globe");
+                    return fail(errc::corrupt, {"spatial_scan: entry ", i, " is not a point of the globe"});
                 if (i != 0 && at_[i - 1] >= at_[i])
-                    return fail(errc::corrupt, "spatial_scan: the position of entry " + std::to_string(i) + " does not ascend");
+                    return fail(errc::corrupt, {"spatial_scan: the position of entry ", i, " does not ascend"});
             }
             return {};
         }

@@ -96,10 +96,10 @@ private:
 inline result<void> check_texts(std::span<text_entry const> entries, std::string_view who) {
     for (std::size_t i = 1; i < entries.size(); ++i)
         if (entries[i - 1].at >= entries[i].at)
-            return fail(errc::unsorted_keys, std::string(who) + ": position " + std::to_string(entries[i].at) + " follows " +
-                                                 std::to_string(entries[i - 1].at) + ": hand in entries in ascending position");
+            return fail(errc::unsorted_keys, {std::string(who), ": position ", entries[i].at, " follows ", entries[i - 1].at,
+                                              ": hand in entries in ascending position"});
     if (!entries.empty() && entries.back().at == std::numeric_limits<position>::max())
-        return fail(errc::invalid_argument, std::string(who) + ": position 2^64 - 1 is reserved: number rows from 0");
+        return fail(errc::invalid_argument, {std::string(who), ": position 2^64 - 1 is reserved: number rows from 0"});
     return {};
 }
 

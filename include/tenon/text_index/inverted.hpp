@@ -220,7 +220,7 @@ struct basic_inverted {
         view() noexcept = default;
 
         static result<view> open(byte_view bytes) {
-            constexpr auto corrupt = [](std::string what) { return fail(errc::corrupt, "inverted: " + std::move(what)); };
+            constexpr auto corrupt = [](std::string what) { return fail(errc::corrupt, {"inverted: ", std::move(what)}); };
             detail::inverted_header expected;
             detail::put_name(expected.analyzer, Analyzer::name);
             if (bytes.size() < sizeof expected)
@@ -229,8 +229,8 @@ struct basic_inverted {
             if (std::memcmp(h.magic, expected.magic, sizeof h.magic) != 0)
                 return corrupt("the bytes at offset 0 are not \"tenon.inverted/1\"");
             if (std::memcmp(h.analyzer, expected.analyzer, sizeof h.analyzer) != 0)
-                return fail(errc::wrong_assembly, "inverted: made with the analyzer \"" + detail::name_in(h.analyzer) + "\", opened with \"" +
-                                                      std::string(Analyzer::name) + "\": open it with the analyzer that made it");
+                return fail(errc::wrong_assembly, {"inverted: made with the analyzer \"", detail::name_in(h.analyzer), "\", opened with \"",
+                                                   Analyzer::name, "\": open it with the analyzer that made it"});
             if (h.terms > bytes.size() / 20 || h.term_bytes > bytes.size() || h.posting_bytes > bytes.size())
                 return corrupt("offset 64 says " + std::to_string(h.terms) + " terms of " + std::to_string(h.term_bytes) + " bytes with " +
                                std::to_string(h.posting_bytes) + " bytes of postings, there are " + std::to_string(bytes.size()) + " bytes");
@@ -286,7 +286,7 @@ struct basic_inverted {
 
         /// Checks the invariants, that sections are filled, and that frequencies add up to each text's length. O(postings).
         result<void> validate() const {
-            constexpr auto corrupt = [](std::string what) { return fail(errc::corrupt, "inverted: " + std::move(what)); };
+            constexpr auto corrupt = [](std::string what) { return fail(errc::corrupt, {"inverted: ", std::move(what)}); };
             if (!posting_begin_.empty() && (posting_begin_.front() != 0 || posting_begin_.back() != postings_.size() ||
                                             term_begin_.front() != 0 || term_begin_.back() != terms_.size()))
                 return corrupt("the terms or postings do not fill their sections");
@@ -390,8 +390,8 @@ struct basic_inverted {
             h.total_length += length_;
         }
         if (h.term_bytes > std::numeric_limits<std::uint32_t>::max())
-            return fail(errc::too_large, "inverted: the distinct terms take " + std::to_string(h.term_bytes) +
-                                             " bytes, one run can hold 4294967295: build from fewer texts at a time");
+            return fail(errc::too_large, {"inverted: the distinct terms take ", h.term_bytes,
+                                          " bytes, one run can hold 4294967295: build from fewer texts at a time"});
         std::sort(lists.begin(), lists.end(), [](auto const& a, auto const& b) { return a.term < b.term; });
 
         byte_vector                postings;

@@ -87,7 +87,7 @@ struct basic_text_scan {
         view() noexcept = default;
 
         static result<view> open(byte_view bytes) {
-            constexpr auto corrupt = [](std::string what) { return fail(errc::corrupt, "text_scan: " + std::move(what)); };
+            constexpr auto corrupt = [](std::string what) { return fail(errc::corrupt, {"text_scan: ", std::move(what)}); };
             auto const     expected = header_of(0, 0, 0);
             if (bytes.size() < sizeof expected)
                 return corrupt("a header needs 128 bytes, there are " + std::to_string(bytes.size()));
@@ -95,8 +95,8 @@ struct basic_text_scan {
             if (std::memcmp(h.magic, expected.magic, sizeof h.magic) != 0)
                 return corrupt("the bytes at offset 0 are not \"tenon.text_scan/1\"");
             if (std::memcmp(h.analyzer, expected.analyzer, sizeof h.analyzer) != 0)
-                return fail(errc::wrong_assembly, "text_scan: made with the analyzer \"" + detail::name_in(h.analyzer) + "\", opened with \"" +
-                                                      std::string(Analyzer::name) + "\": open it with the analyzer that made it");
+                return fail(errc::wrong_assembly, {"text_scan: made with the analyzer \"", detail::name_in(h.analyzer), "\", opened with \"",
+                                                   Analyzer::name, "\": open it with the analyzer that made it"});
             if (h.bytes != bytes.size() || h.texts > bytes.size() / 16 || h.text_bytes > bytes.size() ||
                 header_of(h.texts, 0, h.text_bytes).bytes != bytes.size())
                 return corrupt("offset 48 says " + std::to_string(h.texts) + " texts, offset 64 " + std::to_string(h.text_bytes) +
@@ -120,7 +120,7 @@ struct basic_text_scan {
 
         /// Checks offsets, positions and the total length. O(bytes).
         result<void> validate() const {
-            constexpr auto corrupt = [](std::string what) { return fail(errc::corrupt, "text_scan: " + std::move(what)); };
+            constexpr auto corrupt = [](std::string what) { return fail(errc::corrupt, {"text_scan: ", std::move(what)}); };
             std::uint64_t  total   = 0;
             for (std::size_t i = 0; i < at_.size(); ++i) {
                 if (i != 0 && at_[i - 1] >= at_[i]) return corrupt("the position of text " + std::to_string(i) + " does not ascend");

@@ -186,21 +186,18 @@ float const* prepare_query(std::span<float const> query, vector_scratch& scratch
 template <class M>
 result<void> check_vector_rows(std::size_t dim, std::span<float const> rows, std::span<position const> positions) {
     if (!vector_dim_fits<M>(dim))
-        return fail(errc::invalid_argument, "vectors of " + std::to_string(dim) + " dimensions cannot be indexed under " +
-                                                std::string(std::string_view(M::name)) + ": it takes " +
-                                                (vector_dim_fits<M>(2) && !vector_dim_fits<M>(3) ? "2" : "1 to 65536"));
+        return fail(errc::invalid_argument, {"vectors of ", dim, " dimensions cannot be indexed under ",
+                                             std::string(std::string_view(M::name)), ": it takes ",
+                                             (vector_dim_fits<M>(2) && !vector_dim_fits<M>(3) ? "2" : "1 to 65536")});
     if (rows.size() / dim != positions.size() || rows.size() % dim != 0)
-        return fail(errc::invalid_argument, std::to_string(rows.size()) + " floats are not " + std::to_string(positions.size()) +
-                                                " rows of " + std::to_string(dim));
+        return fail(errc::invalid_argument, {rows.size(), " floats are not ", positions.size(), " rows of ", dim});
     for (std::size_t i = 1; i < positions.size(); ++i)
         if (positions[i] <= positions[i - 1])
-            return fail(errc::unsorted_keys, "position " + std::to_string(positions[i]) + " of row " + std::to_string(i) +
-                                                 " does not follow " + std::to_string(positions[i - 1]) +
-                                                 ": hand rows over by ascending position");
+            return fail(errc::unsorted_keys, {"position ", positions[i], " of row ", i, " does not follow ", positions[i - 1],
+                                              ": hand rows over by ascending position"});
     for (std::size_t i = 0; i < rows.size(); ++i)
         if (!std::isfinite(rows[i]))
-            return fail(errc::invalid_argument, "element " + std::to_string(i % dim) + " of row " + std::to_string(i / dim) +
-                                                    " is not a finite number");
+            return fail(errc::invalid_argument, {"element ", i % dim, " of row ", i / dim, " is not a finite number"});
     return {};
 }
 
@@ -249,24 +246,24 @@ template <class M>
 result<vector_head> open_vector_head(byte_view bytes, std::string_view index, std::uint32_t version, std::uint64_t head_bytes) {
     std::string const what = "a vector index part of " + std::to_string(bytes.size()) + " bytes ";
     if (reinterpret_cast<std::uintptr_t>(bytes.data()) % 64 != 0)
-        return fail(errc::corrupt, what + "does not begin at a multiple of 64 bytes in memory: map the file at a page");
-    if (bytes.size() < head_bytes) return fail(errc::corrupt, what + "is shorter than its head of " + std::to_string(head_bytes));
+        return fail(errc::corrupt, {what, "does not begin at a multiple of 64 bytes in memory: map the file at a page"});
+    if (bytes.size() < head_bytes) return fail(errc::corrupt, {what, "is shorter than its head of ", head_bytes});
     auto const h = load<vector_head>(bytes.data());
-    if (vector_text(h.magic) != "tenon") return fail(errc::corrupt, what + "does not begin with tenon's mark");
+    if (vector_text(h.magic) != "tenon") return fail(errc::corrupt, {what, "does not begin with tenon's mark"});
     if (vector_text(h.index) != index || vector_text(h.metric) != std::string_view(M::name))
-        return fail(errc::wrong_assembly, what + "was made by " + std::string(vector_text(h.index)) + " under " +
-                                              std::string(vector_text(h.metric)) + ", expected " + std::string(index) + " under " +
-                                              std::string(std::string_view(M::name)));
+        return fail(errc::wrong_assembly, {what, "was made by ", std::string(vector_text(h.index)), " under ",
+                                           std::string(vector_text(h.metric)), ", expected ", std::string(index), " under ",
+                                           std::string(std::string_view(M::name))});
     if (h.version != version)
-        return fail(errc::wrong_version, what + "has version " + std::to_string(h.version) + ", known is " + std::to_string(version));
+        return fail(errc::wrong_version, {what, "has version ", h.version, ", known is ", version});
     bool sound = vector_dim_fits<M>(h.dim) && h.rows <= (std::uint64_t{1} << 40) && h.bytes <= bytes.size();
     if (sound) {
         auto const expected = make_vector_head(index, M::name, version, h.dim, h.rows, head_bytes);
         sound = h.positions_at == expected.positions_at && h.rows_at == expected.rows_at && expected.bytes <= h.bytes;
     }
     if (!sound)
-        return fail(errc::corrupt, what + "claims " + std::to_string(h.rows) + " rows of " + std::to_string(h.dim) +
-                                       " dimensions in " + std::to_string(h.bytes) + " bytes, which do not fit: restore it from a copy");
+        return fail(errc::corrupt, {what, "claims ", h.rows, " rows of ", h.dim, " dimensions in ", h.bytes,
+                                    " bytes, which do not fit: restore it from a copy"});
     return h;
 }
 
@@ -274,11 +271,10 @@ result<vector_head> open_vector_head(byte_view bytes, std::string_view index, st
 inline result<void> validate_vector_rows(std::span<position const> positions, std::span<float const> rows, std::size_t dim) {
     for (std::size_t i = 1; i < positions.size(); ++i)
         if (positions[i] <= positions[i - 1])
-            return fail(errc::corrupt, "position of row " + std::to_string(i) + " does not ascend: restore the file from a copy");
+            return fail(errc::corrupt, {"position of row ", i, " does not ascend: restore the file from a copy"});
     for (std::size_t i = 0; i < rows.size(); ++i)
         if (!std::isfinite(rows[i]))
-            return fail(errc::corrupt, "element " + std::to_string(i % dim) + " of row " + std::to_string(i / dim) +
-                                           " is not finite: restore the file from a copy");
+            return fail(errc::corrupt, {"element ", i % dim, " of row ", i / dim, " is not finite: restore the file from a copy"});
     return {};
 }
 

@@ -67,14 +67,14 @@ struct hnsw {
         if (auto ok = detail::check_vector_rows<Metric>(dim, rows, positions); !ok) return fail(std::move(ok).error());
         auto const n = positions.size();
         if (n >= detail::hnsw_row_limit)
-            return fail(errc::too_large, std::to_string(n) + " rows do not fit into one hnsw part, which takes less than 2^31: make more runs");
+            return fail(errc::too_large, {n, " rows do not fit into one hnsw part, which takes less than 2^31: make more runs"});
         std::uint64_t words = 0;
         for (std::size_t i = 0; i < n; ++i) {
             unsigned const level = detail::hnsw_builder<Metric>::level_of(i, M);
             if (level > 0) words += 1 + std::uint64_t{level} * (1 + M);
         }
         if (words >= detail::hnsw_none)
-            return fail(errc::too_large, std::to_string(n) + " rows have too many upper links for one hnsw part: make more runs");
+            return fail(errc::too_large, {n, " rows have too many upper links for one hnsw part: make more runs"});
         auto        head = detail::make_hnsw_head(name, Metric::name, version, dim, n, M, words);
         byte_vector out(static_cast<std::size_t>(head.base.bytes));
         if (n != 0) std::memcpy(out.data() + head.base.positions_at, positions.data(), positions.size_bytes());
@@ -93,8 +93,8 @@ struct hnsw {
             if (!base) return fail(std::move(base).error());
             auto const h = load<detail::hnsw_head>(bytes.data());
             if (h.links != M)
-                return fail(errc::wrong_assembly, "an hnsw part was built with M = " + std::to_string(h.links) + ", this type has " +
-                                                      std::to_string(M) + ": name the M it was built with");
+                return fail(errc::wrong_assembly, {"an hnsw part was built with M = ", h.links, ", this type has ", M,
+                                                   ": name the M it was built with"});
             view v;
             auto& g     = v.graph_;
             bool  sound = h.base.rows < detail::hnsw_row_limit && h.words < detail::hnsw_none && h.top <= detail::hnsw_level_limit &&
@@ -110,8 +110,8 @@ struct hnsw {
                     view_array(bytes, h.equal_at, h.base.rows, g.equal) && view_array(bytes, h.upper_at, h.base.rows, g.upper) &&
                     view_array(bytes, h.words_at, h.words, g.words);
             if (!sound)
-                return fail(errc::corrupt, "the tables of an hnsw part of " + std::to_string(h.base.rows) +
-                                               " rows do not lie where they should: restore it from a copy");
+                return fail(errc::corrupt, {"the tables of an hnsw part of ", h.base.rows,
+                                            " rows do not lie where they should: restore it from a copy"});
             g.dim    = h.base.dim;
             g.size   = static_cast<std::uint32_t>(h.base.rows);
             g.degree = M;
@@ -198,7 +198,7 @@ template <class Metric, unsigned M, unsigned EfConstruction, unsigned EfSearch>
 result<void> hnsw<Metric, M, EfConstruction, EfSearch>::view::validate() const {
     auto const& g       = graph_;
     auto const  corrupt = [](std::uint32_t id, char const* what) {
-        return fail(errc::corrupt, "row " + std::to_string(id) + " of an hnsw part " + what + ": restore the file from a copy");
+        return fail(errc::corrupt, {"row ", id, " of an hnsw part ", what, ": restore the file from a copy"});
     };
     if (auto ok = detail::validate_vector_rows(positions_, g.rows, g.dim); !ok) return ok;
     if (g.size == 0) return {};

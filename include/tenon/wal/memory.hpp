@@ -51,7 +51,7 @@ struct memory_wal {
             expects(state_->replayed, "call replay before the first append");
             if (read_only_) return fail(errc::read_only, "append to a log that was opened read-only: open it for writing");
             if (record.empty() || record.size() > max_record_bytes)
-                return fail(errc::too_large, "a log record takes 1 byte to 1 GiB, this one has " + std::to_string(record.size()) + " bytes");
+                return fail(errc::too_large, {"a log record takes 1 byte to 1 GiB, this one has ", record.size(), " bytes"});
             lsn const begin = state_->end;
             state_->end.value += record.size();
             state_->entries.push_back({begin, state_->end, byte_vector(record.begin(), record.end())});

@@ -42,7 +42,7 @@ struct no_wal {
             expects(state_->replayed, "call replay before the first append");
             if (read_only_) return fail(errc::read_only, "append to a log that was opened read-only: open it for writing");
             if (record.empty() || record.size() > max_record_bytes)
-                return fail(errc::too_large, "a log record takes 1 byte to 1 GiB, this one has " + std::to_string(record.size()) + " bytes");
+                return fail(errc::too_large, {"a log record takes 1 byte to 1 GiB, this one has ", record.size(), " bytes"});
             state_->records.fetch_add(1, std::memory_order_relaxed);
             state_->bytes.fetch_add(record.size(), std::memory_order_relaxed);
             return lsn{state_->end.fetch_add(record.size()) + record.size()};

@@ -98,25 +98,24 @@ inline wal_segment_header wal_make_header(std::uint64_t identity, std::uint64_t 
 inline result<wal_segment_header> wal_read_header(byte_view bytes, std::string const& file, std::uint64_t file_bytes,
                                                   std::optional<std::uint64_t> named_start, std::uint64_t identity) {
     if (bytes.size() < sizeof(wal_segment_header))
-        return fail(errc::corrupt, "'" + file + "' has " + std::to_string(file_bytes) + " bytes, which is less than the header of a log segment");
+        return fail(errc::corrupt, {"'", file, "' has ", file_bytes, " bytes, which is less than the header of a log segment"});
     auto const h = load<wal_segment_header>(bytes.data());
     if (h.magic != wal_magic)
-        return fail(errc::not_ours, "'" + file + "' is not a log segment of tenon: move it out of the log's directory");
+        return fail(errc::not_ours, {"'", file, "' is not a log segment of tenon: move it out of the log's directory"});
     if (h.version != wal_version)
-        return fail(errc::wrong_version, "'" + file + "' is a log segment of version " + std::to_string(h.version) +
-                                             "; this program reads version " + std::to_string(wal_version));
+        return fail(errc::wrong_version, {"'", file, "' is a log segment of version ", h.version, "; this program reads version ",
+                                          wal_version});
     if (h.crc != crc32c(object_bytes(h).first(offsetof(wal_segment_header, crc))))
-        return fail(errc::corrupt, "the header of log segment '" + file + "' is damaged: its checksum at offset 60 does not fit");
+        return fail(errc::corrupt, {"the header of log segment '", file, "' is damaged: its checksum at offset 60 does not fit"});
     if (h.identity != identity)
-        return fail(errc::wrong_assembly, "'" + file + "' is a log segment of database " + std::to_string(h.identity) +
-                                              ", not of this one (" + std::to_string(identity) + ")");
+        return fail(errc::wrong_assembly, {"'", file, "' is a log segment of database ", h.identity, ", not of this one (", identity, ")"});
     if (!named_start || h.start != *named_start)
-        return fail(errc::corrupt, "log segment '" + file + "' begins at LSN " + std::to_string(h.start) + ", which is not what its name says");
+        return fail(errc::corrupt, {"log segment '", file, "' begins at LSN ", h.start, ", which is not what its name says"});
     if (h.bytes != sizeof(wal_segment_header) || h.start % 8 != 0 || h.start > wal_max_lsn || h.capacity < wal_data_offset + sizeof(wal_frame))
-        return fail(errc::corrupt, "the header of log segment '" + file + "' holds values that no writer of version 1 makes");
+        return fail(errc::corrupt, {"the header of log segment '", file, "' holds values that no writer of version 1 makes"});
     if (h.capacity != file_bytes)
-        return fail(errc::corrupt, "log segment '" + file + "' has " + std::to_string(file_bytes) + " bytes where its header says " +
-                                       std::to_string(h.capacity) + ": it was cut or extended");
+        return fail(errc::corrupt, {"log segment '", file, "' has ", file_bytes, " bytes where its header says ", h.capacity,
+                                    ": it was cut or extended"});
     return h;
 }
 

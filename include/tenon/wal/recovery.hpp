@@ -47,7 +47,7 @@ public:
             at_     = offset;
             filled_ = *got;
             if (filled_ < n)
-                return fail(errc::corrupt, "'" + std::string(file_->path()) + "' became shorter while it was read, at offset " + std::to_string(offset));
+                return fail(errc::corrupt, {"'", std::string(file_->path()), "' became shorter while it was read, at offset ", offset});
         }
         return byte_view(buffer_).subspan(static_cast<std::size_t>(offset - at_), static_cast<std::size_t>(n));
     }
@@ -111,8 +111,8 @@ result<wal_tail> wal_scan_tail(wal_window<File>& window, wal_segment const& segm
         auto const frame  = load<wal_frame>(bytes->data() + i);
         auto const weight = std::min(wal_frame_bytes(frame.length), segment.limit() - at);
         if (weight > budget)
-            return fail(errc::corrupt, "log segment '" + segment.path + "' was not written by tenon: too many overlapping frames before offset " +
-                                           std::to_string(segment.offset(at)));
+            return fail(errc::corrupt, {"log segment '", segment.path,
+                                        "' was not written by tenon: too many overlapping frames before offset ", segment.offset(at)});
         budget -= weight;
         auto found = wal_frame_at(window, segment, at, seed);
         if (!found) return fail(std::move(found).error());
@@ -144,8 +144,8 @@ template <class FS>
 result<wal_recovered> wal_recover(FS& fs, std::string const& directory, std::vector<wal_segment> const& segments, std::uint64_t identity,
                                   std::uint64_t from, replay_visitor const& visit) {
     if (segments.front().start > from)
-        return fail(errc::corrupt, "the log in '" + directory + "' begins at LSN " + std::to_string(segments.front().start) +
-                                       ", but the last root needs it from LSN " + std::to_string(from) + ": segments are missing");
+        return fail(errc::corrupt, {"the log in '", directory, "' begins at LSN ", segments.front().start,
+                                    ", but the last root needs it from LSN ", from, ": segments are missing"});
     auto current = std::upper_bound(segments.begin(), segments.end(), from,
                                     [](std::uint64_t value, wal_segment const& s) { return value < s.start; }) - 1;
     auto const    seed = wal_seed(identity);
@@ -174,21 +174,20 @@ result<wal_recovered> wal_recover(FS& fs, std::string const& directory, std::vec
         auto const where = "log segment '" + current->path + "', offset " + std::to_string(current->offset(at));
         if (!last) {
             if (at != next->start)
-                return fail(errc::corrupt, where + " (LSN " + std::to_string(at) + "): the record there is damaged, but the log goes on at LSN " +
-                                               std::to_string(next->start) + " in '" + next->path + "', or a segment between them is missing");
+                return fail(errc::corrupt, {where, " (LSN ", at, "): the record there is damaged, but the log goes on at LSN ", next->start,
+                                            " in '", next->path, "', or a segment between them is missing"});
             if (next->epoch != out.epoch)
-                return fail(errc::corrupt, "log segment '" + next->path + "' is of epoch " + std::to_string(next->epoch) +
-                                               ", the one before ends in epoch " + std::to_string(out.epoch));
+                return fail(errc::corrupt, {"log segment '", next->path, "' is of epoch ", next->epoch, ", the one before ends in epoch ",
+                                            out.epoch});
             continue;
         }
         auto tail = wal_scan_tail(window, *current, at, out.epoch, seed);
         if (!tail) return fail(std::move(tail).error());
         if (tail->known_durable > at)
-            return fail(errc::corrupt, where + " (LSN " + std::to_string(at) + "): the record there is damaged, but the intact record at offset " +
-                                           std::to_string(current->offset(tail->witness)) + " was written when it was already safe");
+            return fail(errc::corrupt, {where, " (LSN ", at, "): the record there is damaged, but the intact record at offset ",
+                                        current->offset(tail->witness), " was written when it was already safe"});
         if (at < from)
-            return fail(errc::corrupt, "the log in '" + directory + "' ends at LSN " + std::to_string(at) +
-                                           ", but the last root needs it from LSN " + std::to_string(from));
+            return fail(errc::corrupt, {"the log in '", directory, "' ends at LSN ", at, ", but the last root needs it from LSN ", from});
         out.report.truncated_bytes = tail->torn_end - at;
         out.report.end             = {at};
         return out;

@@ -64,7 +64,7 @@ public:
 
     static result<log> open(FS fs, std::string const& path, wal_options const& options) {
         if (options.segment_bytes.value < 8192 || options.segment_bytes.value > detail::wal_max_lsn)
-            return fail(errc::invalid_argument, "wal_options::segment_bytes is " + std::to_string(options.segment_bytes.value) + "; the least is 8192");
+            return fail(errc::invalid_argument, {"wal_options::segment_bytes is ", options.segment_bytes.value, "; the least is 8192"});
         auto directory = path;
         while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
         log  out(std::make_unique<state>(std::move(fs), std::move(directory), options));
@@ -141,7 +141,7 @@ private:
             replayed = true;
             detail::wal_recovered found;
             if (segments.empty() && from > 0)
-                return fail(errc::corrupt, "the log in '" + directory + "' is empty, but the last root needs it from LSN " + std::to_string(from));
+                return fail(errc::corrupt, {"the log in '", directory, "' is empty, but the last root needs it from LSN ", from});
             if (!segments.empty()) {
                 auto recovered = detail::wal_recover(fs, directory, segments, options.identity, from, visit);
                 if (!recovered) return fail(std::move(recovered).error());
@@ -186,9 +186,10 @@ private:
         // --- appending and syncing ---
 
         result<lsn> append(byte_view record) {
-            if (options.read_only) return fail(errc::read_only, "append to the log '" + directory + "', which was opened read-only: open it for writing");
+            if (options.read_only) return fail(errc::read_only, {"append to the log '", directory,
+                                                                 "', which was opened read-only: open it for writing"});
             if (record.empty() || record.size() > detail::wal_max_record_bytes)
-                return fail(errc::too_large, "a log record takes 1 byte to 1 GiB, this one has " + std::to_string(record.size()) + " bytes");
+                return fail(errc::too_large, {"a log record takes 1 byte to 1 GiB, this one has ", record.size(), " bytes"});
             auto const       payload_crc = crc32c(record, seed);
             std::unique_lock lock(mutex);
             expects(ready, "call replay before the first append");
@@ -262,7 +263,8 @@ private:
         }
 
         tl::unexpected<error> poisoned() const {
-            return fail(errc::poisoned, "the log '" + directory + "' takes nothing more after a failed write or sync (" + failure->message + "): reopen it");
+            return fail(errc::poisoned, {"the log '", directory, "' takes nothing more after a failed write or sync (", failure->message,
+                                         "): reopen it"});
         }
 
         // --- the leader's side: files ---
@@ -349,7 +351,7 @@ private:
         }
 
         result<void> release(std::uint64_t upto) {
-            if (options.read_only) return fail(errc::read_only, "release in the log '" + directory + "', which was opened read-only");
+            if (options.read_only) return fail(errc::read_only, {"release in the log '", directory, "', which was opened read-only"});
             expects(ready, "call replay before release");
             std::lock_guard const    hold(files_mutex);
             std::vector<std::string> recycled;
