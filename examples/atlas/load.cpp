@@ -93,15 +93,15 @@ void print(common_options const& o, load_state const& state, std::uint64_t rows,
 int load(common_options const& o, load_options const& l) {
     stopwatch watch;
     phases    time;
-    auto      db = tenon::open<atlas_db>(o.db);
+    auto      reader = geonames_reader::open(l.file);  // first: a wrong name leaves no database behind
+    if (!reader) return report(o, reader.error());
+    auto db = tenon::open<atlas_db>(o.db);
     if (!db) return report(o, db.error());
     time.open = watch.lap();
     if (db->recovery().truncated_bytes > 0)
         std::fprintf(stderr, "atlas: the log ended in %s that were never acknowledged; they were cut\n",
                      human_bytes(db->recovery().truncated_bytes).c_str());
 
-    auto reader = geonames_reader::open(l.file);
-    if (!reader) return report(o, reader.error());
     load_state state{reader->fingerprint(), l.file, 0, 0, 0, 0, false};
     {
         auto before = db->snapshot().get<load_state>(state.fingerprint);

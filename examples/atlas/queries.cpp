@@ -92,7 +92,7 @@ tenon::result<atlas_db> open_existing(common_options const& o) {
 }
 
 /// Runs a query, prints its answers, keeps it for the map.
-int ask(common_options const& o, question const& q, asks const& query) {
+int ask(common_options const& o, question const& q, asks const& query, std::size_t const* found = nullptr) {
     auto db = open_existing(o);
     if (!db) return report(o, db.error());
     tenon::query_trace trace;
@@ -103,7 +103,7 @@ int ask(common_options const& o, question const& q, asks const& query) {
 
     if (o.json) {
         json out;
-        out.object().field("query", q.words).key("places").array();
+        out.object().field("query", q.words).field("found", found != nullptr ? *found : answers->size()).key("places").array();
         for (auto const& a : *answers) write(out, a);
         out.end();
         if (o.explain) write(out, trace, seconds);
@@ -123,6 +123,8 @@ int ask(common_options const& o, question const& q, asks const& query) {
                      a.metres || a.score || a.distance ? detail_of(a) : ""});
         }
         std::printf("%s\n\n%s", q.words.c_str(), answers->empty() ? "nothing found\n" : out.text().c_str());
+        if (found != nullptr && *found > answers->size())
+            std::printf("and %s more: -k shows more of them\n", human_count(*found - answers->size()).c_str());
         if (o.explain) print(trace, seconds);
     }
     last_query last{0, q.words, {}, q.geometry};
@@ -193,10 +195,15 @@ int within(common_options const& o, tenon::lonlat_box box, std::size_t limit) {
                      "greater than E crosses the antimeridian)\n");
         return usage;
     }
-    return ask(o,
-               {"places from " + human_position(box.west, box.south) + " to " + human_position(box.east, box.north),
-                {box.west, box.south, box.east, box.north}},
-               [&](snapshot const& s) { return collect(s.within<&place::where>(box), limit, nullptr); });
+    std::size_t found = 0;
+    auto const  all   = [&](snapshot const& s) {
+        auto hits = s.within<&place::where>(box);
+        found     = hits.size();
+        return collect(std::move(hits), limit, nullptr);
+    };
+    question const q{"places from " + human_position(box.west, box.south) + " to " + human_position(box.east, box.north),
+                     {box.west, box.south, box.east, box.north}};
+    return ask(o, q, all, &found);
 }
 
 int search(common_options const& o, std::string const& words, std::size_t k) {
