@@ -78,7 +78,10 @@ struct ordered_kind {
             entries_.push_back({first, bytes_.size() - first, at});
         }
         result<byte_vector> finish() {
-            std::stable_sort(entries_.begin(), entries_.end(), [&](entry const& a, entry const& b) { return text(a) < text(b); });
+            std::sort(entries_.begin(), entries_.end(), [&](entry const& a, entry const& b) {  // stable_sort is deprecated code to clang
+                auto const x = text(a), y = text(b);
+                return x != y ? x < y : a.at < b.at;
+            });
             typename sorted_keys<Index>::builder keys(fixed);
             byte_vector                          out;
             put(out, std::uint64_t{entries_.size()});
