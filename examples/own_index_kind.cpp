@@ -71,7 +71,9 @@ struct hashed_kind {
         tenon::result<tenon::byte_vector> finish() {
             std::uint64_t const buckets = std::bit_ceil(entries_.size() / 4 + 1);
             auto const          bucket  = [&](entry const& e) { return tenon::hash_u64(e.code) & (buckets - 1); };
-            std::stable_sort(entries_.begin(), entries_.end(), [&](entry const& a, entry const& b) { return bucket(a) < bucket(b); });
+            std::sort(entries_.begin(), entries_.end(), [&](entry const& a, entry const& b) {
+                return bucket(a) != bucket(b) ? bucket(a) < bucket(b) : a.at < b.at;
+            });
             std::vector<std::uint64_t> begins(buckets + 1);
             for (auto const& e : entries_) ++begins[bucket(e) + 1];
             for (std::size_t b = 0; b < buckets; ++b) begins[b + 1] += begins[b];
