@@ -108,17 +108,16 @@ struct ordered_kind {
     class part {
     public:
         static result<part> open(byte_view bytes) {
-            part out;
-            auto const n = byte_reader(bytes).get<std::uint64_t>();
-            if (bytes.size() < 64 || !view_array(bytes, 64, n, out.positions_))
+            std::span<position const> positions;
+            auto const                n = byte_reader(bytes).get<std::uint64_t>();
+            if (bytes.size() < 64 || !view_array(bytes, 64, n, positions))
                 return fail(errc::corrupt, "ordered part: positions leave the part");
             auto const keys_at = (64 + n * 8 + 63) / 64 * 64;
             if (keys_at > bytes.size()) return fail(errc::corrupt, "ordered part: keys leave the part");
             auto keys = sorted_keys<Index>::open(bytes.subspan(static_cast<std::size_t>(keys_at)));
             if (!keys) return fail(std::move(keys).error());
             if (keys->size() != n) return fail(errc::corrupt, "ordered part: as many keys as positions were expected");
-            out.keys_ = std::move(*keys);
-            return out;
+            return part(positions, std::move(*keys));
         }
         std::uint64_t             size() const noexcept { return positions_.size(); }
         position                  where(std::uint64_t i) const noexcept { return positions_[i]; }
@@ -126,6 +125,7 @@ struct ordered_kind {
         result<void>              validate() const { return keys_.validate(); }
 
     private:
+        part(std::span<position const> positions, sorted_keys<Index> keys) : positions_(positions), keys_(std::move(keys)) {}
         std::span<position const> positions_;
         sorted_keys<Index>        keys_;
     };
