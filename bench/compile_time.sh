@@ -28,6 +28,7 @@ case $repeat in '' | *[!0-9]* | 0) echo "compile_time: --repeat takes a number o
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+trap 'exit 1' INT TERM
 
 cat >"$folder/empty.cpp" <<'CPP'
 #include <cstdint>
