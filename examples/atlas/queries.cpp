@@ -225,7 +225,9 @@ int search(common_options const& o, std::string const& words, std::size_t k) {
         }
         std::vector<answer> best;
         for (auto& [id, a] : all) best.push_back(std::move(a));
-        std::stable_sort(best.begin(), best.end(), [](auto const& a, auto const& b) { return *a.score > *b.score; });
+        std::sort(best.begin(), best.end(), [](auto const& a, auto const& b) {
+            return *a.score != *b.score ? *a.score > *b.score : a.what.id < b.what.id;
+        });
         if (best.size() > k) best.resize(k);
         return best;
     };
