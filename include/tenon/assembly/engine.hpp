@@ -77,14 +77,14 @@ public:
     };
 
     template <std::size_t... T>
-    static std::string signature(std::index_sequence<T...>) {
+    [[gnu::cold]] static std::string signature(std::index_sequence<T...>) {
         std::string out = "tenon/1";
         ((out += " " + table<T>::describe()), ...);
         return out;
     }
     static std::string signature() { return signature(std::make_index_sequence<table_count>{}); }
 
-    static result<std::shared_ptr<engine>> open(std::string path, options o) {
+    [[gnu::cold]] static result<std::shared_ptr<engine>> open(std::string path, options o) {
         auto e = std::shared_ptr<engine>(new engine(std::move(path), std::move(o)));
         if (auto done = e->recover(); !done) return fail(std::move(done).error());
         e->worker_.emplace([raw = e.get()] { raw->work(); });
@@ -149,7 +149,7 @@ public:
         return report_work(flush_frozen());
     }
     /// flush, then joins the runs of each table into one and drops what no snapshot can see.
-    result<void> compact() {
+    [[gnu::cold]] result<void> compact() {
         std::lock_guard work(work_mutex_);
         if (auto ok = usable(); !ok) return ok;
         freeze();
@@ -162,7 +162,7 @@ public:
         });
     }
     /// Stops background work and makes everything durable. Later commits and flushes are refused; snapshots stay valid.
-    result<void> close() {
+    [[gnu::cold]] result<void> close() {
         if (closed_.exchange(true)) return {};
         {
             std::lock_guard lock(state_mutex_);  // nobody misses the news between its check and its wait
@@ -186,7 +186,7 @@ public:
         return out;
     }
 
-    database_stats stats() const {
+    [[gnu::cold]] database_stats stats() const {
         auto const     p = pin();
         database_stats out;
         out.last_commit = p.at;
@@ -208,7 +208,7 @@ private:
 
     // ---- opening -----------------------------------------------------------------------------------------------------
 
-    result<void> recover() {
+    [[gnu::cold]] result<void> recover() {
         auto opened = store_type::open(options_.files, path_, {signature(), options_.create, false});
         if (!opened) return fail(std::move(opened).error());
         store_      = std::make_shared<store_type>(std::move(*opened));
@@ -244,8 +244,8 @@ private:
         return {};
     }
 
-    result<void> read_root(byte_view stored, state_type& state) {
-        auto const bad = [&](std::string what) { return fail(errc::corrupt, {path_, ": the root ", what, "; restore the file from a backup"}); };
+    [[gnu::cold]] result<void> read_root(byte_view stored, state_type& state) {
+        auto const bad = [&](char const* what) { return fail(errc::corrupt, {path_, ": the root ", what, "; restore the file from a backup"}); };
         byte_reader in(stored);
         if (!root_.get(in)) return bad("is not one");
         if (root_.tables != table_count) return bad("names another number of tables than the signature");
@@ -454,7 +454,7 @@ private:
         return failure_.has_value();
     }
     /// Read-only from now on; hands the error through.
-    error poison(error e) {
+    [[gnu::cold, gnu::noinline]] error poison(error e) {
         std::lock_guard lock(failure_mutex_);
         if (!failure_) failure_ = e;
         return e;
@@ -468,7 +468,7 @@ private:
         totals_type totals;
     };
 
-    void work() {
+    [[gnu::cold]] void work() {
         std::lock_guard work(work_mutex_);
         if (closed_ || failed()) {
             (void)report_work({});
@@ -496,7 +496,7 @@ private:
         std::lock_guard lock(state_mutex_);
         return state_;
     }
-    void install(std::shared_ptr<state_type const> next) {
+    [[gnu::cold]] void install(std::shared_ptr<state_type const> next) {
         {
             std::lock_guard lock(state_mutex_);
             state_.swap(next);
@@ -508,7 +508,7 @@ private:
     }
 
     /// New commits go to new memtables from here on.
-    void freeze() {
+    [[gnu::cold]] void freeze() {
         std::lock_guard lock(commit_mutex_);
         auto const now = current();
         if (std::apply([](auto const&... t) { return (std::uint64_t{0} + ... + t.memtables.front()->size()); }, *now) == 0) return;
@@ -568,7 +568,7 @@ private:
     }
 
     /// The runs of `made`, and the newest memtables as they are now; `flushed` drops the oldest memtables.
-    void install_runs(state_type const& made, bool flushed) {
+    [[gnu::cold]] void install_runs(state_type const& made, bool flushed) {
         std::lock_guard lock(commit_mutex_);
         auto next = std::make_shared<state_type>(*current());
         (void)for_tables([&]<std::size_t T>() -> result<void> {
@@ -579,7 +579,7 @@ private:
         install(std::move(next));
     }
     /// Gives back the extents of runs that are in b but not in a: they were never named by a durable root.
-    void retire_new(state_type const& a, state_type const& b) const {
+    [[gnu::cold]] void retire_new(state_type const& a, state_type const& b) const {
         (void)for_tables([&]<std::size_t T>() -> result<void> {
             for (auto const& r : std::get<T>(b).runs)
                 if (std::find(std::get<T>(a).runs.begin(), std::get<T>(a).runs.end(), r) == std::get<T>(a).runs.end()) r->retire();
@@ -588,7 +588,7 @@ private:
     }
 
     template <std::size_t T>
-    result<void> merge(merge_choice choice) {
+    [[gnu::cold]] result<void> merge(merge_choice choice) {
         auto const now     = current();
         auto const& runs   = std::get<T>(*now).runs;
         bool const  bottom = choice.last == runs.size();
@@ -616,7 +616,7 @@ private:
         return {};
     }
 
-    result<void> publish_root(state_type const& state, root_header root, totals_type const* totals = nullptr) {
+    [[gnu::cold]] result<void> publish_root(state_type const& state, root_header root, totals_type const* totals = nullptr) {
         if constexpr (!log_persists) root.log = {};
         root.tables = table_count;
         byte_vector out;
@@ -648,7 +648,7 @@ private:
         [&]<std::size_t... T>(std::index_sequence<T...>) { (void)((t == T ? (f.template operator()<T>(), true) : false) || ...); }(std::make_index_sequence<table_count>{});
     }
     template <std::size_t T>
-    static table_stats stats_of(pinned const& p) {
+    [[gnu::cold]] static table_stats stats_of(pinned const& p) {
         table_stats out;
         auto const& t = std::get<T>(*p.state);
         out.name      = std::string(table<T>::name);

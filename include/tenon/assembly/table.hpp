@@ -224,11 +224,11 @@ struct table {
     }
 
     /// What is stored in words: the file's signature.
-    static std::string describe() {
+    [[gnu::cold]] static std::string describe() {
         std::string out = std::string(name) + "(" + schema_type::describe() + "; primary " + key_type::name() + " " + std::string(index_type::name) +
                           "; filter " + std::string(filter_type::name);
         [&]<std::size_t... I>(std::index_sequence<I...>) {
-            ((out += "; " + index_spec<I>::kind_type::describe() + " " + index_spec<I>::key_type::name()), ...);
+            ((out += sentence({"; ", index_spec<I>::kind_type::describe(), " ", index_spec<I>::key_type::name()})), ...);
         }(std::make_index_sequence<index_count>{});
         return out + ")";
     }

@@ -91,17 +91,18 @@ private:
 
 }  // namespace detail
 
+/// What a block begins with: "TBLK".
+inline constexpr std::uint32_t block_magic = 0x4b4c4254;
+
 /// A block: some hundred rows, column by column. Layout in docs/formats/run.md.
 template <class Schema>
 class block_view {
 public:
-    static constexpr std::uint32_t magic = 0x4b4c4254;  // "TBLK"
-
     static result<block_view> open(byte_view bytes) {
         auto const  bad = [](char const* what) { return fail(errc::corrupt, {"block of rows: ", what}); };
         byte_reader in(bytes);
         block_view  out;
-        if (in.get<std::uint32_t>() != magic) return bad("wrong magic");
+        if (in.get<std::uint32_t>() != block_magic) return bad("wrong magic");
         out.rows_ = in.get<std::uint32_t>();
         for (std::size_t c = 0; c < Schema::size; ++c) {
             auto const at = in.get<std::uint64_t>();
@@ -134,62 +135,16 @@ private:
     std::span<std::uint32_t const> offsets_[Schema::size];
 };
 
-/// run - an immutable sorted run, opened in O(1); every extent is verified when it is first touched.
-///
-/// Maps        key -> position -> row; each index: query -> positions.
-/// Shapes      `rows` entries, at most one for each key; tombstones have no row in the blocks but keep their position.
-/// Guarantee   never changes; lives until the last snapshot that pins it ends; an obsolete run then gives its extents back.
-/// Cost        find: filter, one model look-up, one key comparison. row: one block.
-/// Errors      errc::corrupt from any look-up, which says what was expected.
-/// On disk     docs/formats/run.md
-/// Threads     const members may be called concurrently.
-template <class Table, page_store Store>
-class run {
-    using schema_type = typename Table::schema_type;
-    template <class Tuple>
-    struct parts_of;
-    template <class... I>
-    struct parts_of<std::tuple<I...>> {
-        using type = std::tuple<detail::lazily<typename I::kind_type::part>...>;
-    };
+namespace detail {
 
+/// run_core - what a run has whatever its table's columns and indexes are: tables with the same policies share it.
+template <page_store Store, class Filter, ordered_index Index>
+class run_core {
 public:
-    using table_type = Table;
-    using row_type   = typename Table::row_type;
-    using keys_type  = sorted_keys<typename Table::index_type>;
+    using keys_type = sorted_keys<Index>;
 
-    /// Reads the directory; keys, blocks and parts wait until they are needed.
-    static result<std::shared_ptr<run>> open(std::shared_ptr<Store> store, run_descriptor d) {
-        auto const bad = [](std::string what) { return fail(errc::corrupt, {"run of table ", Table::name, ": ", what}); };
-        auto       view = store->read(d.directory);
-        if (!view) return fail(std::move(view).error().while_("reading a run's directory"));
-        byte_reader in(view->bytes());
-        auto const  n = in.get<std::uint64_t>();
-        if (n > in.left() / (sizeof(block_entry) + schema_type::size * sizeof(zone))) return bad("directory shorter than its blocks");
-        auto out = std::make_shared<run>(std::move(store), std::move(d));
-        out->blocks_.resize(static_cast<std::size_t>(n));
-        out->descriptor_.blocks.clear();
-        for (auto& b : out->blocks_) {
-            b = in.get<block_entry>();
-            if (&b != out->blocks_.data() && b.first <= (&b)[-1].first) return bad("blocks are out of order");
-            if (b.first >= out->descriptor_.rows) return bad("a block lies behind the last row");
-            out->descriptor_.blocks.push_back(b.where);
-        }
-        if (n != 0 && out->blocks_.front().first != 0) return bad("the first block does not hold the first row");
-        if (n == 0 && out->descriptor_.rows != 0) return bad("rows but no blocks");
-        out->zones_.resize(static_cast<std::size_t>(n) * schema_type::size);
-        for (auto& z : out->zones_) z = in.get<zone>();
-        out->open_blocks_ = std::vector<detail::lazily<block_view<schema_type>>>(static_cast<std::size_t>(n));
-        return out;
-    }
-
-    run(std::shared_ptr<Store> store, run_descriptor d) : store_(std::move(store)), descriptor_(std::move(d)) {}
-    run(run const&)            = delete;
-    run& operator=(run const&) = delete;
-    ~run() {
-        if (!obsolete_.load()) return;
-        each_extent([&](extent e) { store_->release(e); });
-    }
+    run_core(run_core const&)            = delete;
+    run_core& operator=(run_core const&) = delete;
 
     run_descriptor const& descriptor() const noexcept { return descriptor_; }
     std::uint64_t         size() const noexcept { return descriptor_.rows; }
@@ -213,10 +168,10 @@ public:
     }
     /// Whether a key is surely not here.
     result<bool> may_contain(std::uint64_t key_hash) const {
-        auto f = filter_.get([&](extent_view& view) -> result<typename Table::filter_type::view> {
+        auto f = filter_.get([&](extent_view& view) -> result<typename Filter::view> {
             auto bytes = read(descriptor_.filter, view);
             if (!bytes) return fail(std::move(bytes).error());
-            return Table::filter_type::view::open(*bytes);
+            return Filter::view::open(*bytes);
         });
         if (!f) return fail(std::move(f).error());
         return (*f)->may_contain(key_hash);
@@ -253,49 +208,49 @@ public:
     }
     std::size_t block_count() const noexcept { return blocks_.size(); }
     position    block_first(std::size_t b) const noexcept { return b < blocks_.size() ? blocks_[b].first : size(); }
-    zone        block_zone(std::size_t b, std::size_t column) const noexcept { return zones_[b * schema_type::size + column]; }
-    result<block_view<schema_type> const*> block(std::size_t b) const {
-        return open_blocks_[b].get([&](extent_view& view) -> result<block_view<schema_type>> {
-            auto bytes = read(blocks_[b].where, view);
-            if (!bytes) return fail(std::move(bytes).error());
-            auto opened = block_view<schema_type>::open(*bytes);
-            if (opened && opened->rows() != block_first(b + 1) - block_first(b)) return fail(errc::corrupt, "block of rows: another number of rows than its run says");
-            return opened;
-        });
-    }
-    /// The bytes of a row's columns. They live as long as the run.
-    result<void> columns(position at, byte_view (&out)[schema_type::size]) const {
-        if (at >= size()) return fail(errc::corrupt, {"run of table ", Table::name, ": an index names row ", at, " of ", size()});
-        auto const b = block_of(at);
-        auto       v = block(b);
-        if (!v) return fail(std::move(v).error());
-        (*v)->columns(static_cast<std::uint32_t>(at - blocks_[b].first), out);
-        return {};
-    }
-    result<void> row(position at, row_type& out) const {
-        byte_view c[schema_type::size];
-        if (auto done = columns(at, c); !done) return done;
-        if (!schema_type::decode(c, out)) return fail(errc::corrupt, {"run of table ", Table::name, ": row ", at, " does not decode"});
-        return {};
+    zone        block_zone(std::size_t b, std::size_t column) const noexcept { return zones_[b * columns_ + column]; }
+
+protected:
+    run_core(std::shared_ptr<Store> store, run_descriptor d, std::string_view table, std::size_t columns)
+        : store_(std::move(store)), descriptor_(std::move(d)), table_(table), columns_(columns) {}
+    ~run_core() {
+        if (!obsolete_.load()) return;
+        each_extent([&](extent e) { store_->release(e); });
     }
 
-    template <std::size_t I>
-    auto part() const {
-        using part_type = typename Table::template index_spec<I>::kind_type::part;
-        return std::get<I>(parts_).get([&](extent_view& view) -> result<part_type> {
-            auto bytes = read(descriptor_.parts[I], view);
-            if (!bytes) return fail(std::move(bytes).error());
-            return part_type::open(*bytes);
-        });
+    result<void> read_directory() {
+        auto const bad = [&](char const* what) { return fail(errc::corrupt, {"run of table ", table_, ": ", what}); };
+        auto       view = store_->read(descriptor_.directory);
+        if (!view) return fail(std::move(view).error().while_("reading a run's directory"));
+        byte_reader in(view->bytes());
+        auto const  n = in.get<std::uint64_t>();
+        if (n > in.left() / (sizeof(block_entry) + columns_ * sizeof(zone))) return bad("directory shorter than its blocks");
+        blocks_.resize(static_cast<std::size_t>(n));
+        descriptor_.blocks.clear();
+        for (auto& b : blocks_) {
+            b = in.get<block_entry>();
+            if (&b != blocks_.data() && b.first <= (&b)[-1].first) return bad("blocks are out of order");
+            if (b.first >= descriptor_.rows) return bad("a block lies behind the last row");
+            descriptor_.blocks.push_back(b.where);
+        }
+        if (n != 0 && blocks_.front().first != 0) return bad("the first block does not hold the first row");
+        if (n == 0 && descriptor_.rows != 0) return bad("rows but no blocks");
+        zones_.resize(static_cast<std::size_t>(n) * columns_);
+        for (auto& z : zones_) z = in.get<zone>();
+        return {};
     }
-
-private:
     result<byte_view> read(extent e, extent_view& keep) const {
         auto v = store_->read(e);
-        if (!v) return fail(std::move(v).error().while_(std::string("reading a run of table ").append(Table::name)));
+        if (!v) return fail(std::move(v).error().while_(sentence({"reading a run of table ", table_})));
         keep = std::move(*v);
         return keep.bytes();
     }
+    result<byte_view> read_block(std::size_t b, extent_view& keep) const { return read(blocks_[b].where, keep); }
+    tl::unexpected<error> no_row(position at) const {
+        return fail(errc::corrupt, {"run of table ", table_, ": an index names row ", at, " of ", size()});
+    }
+
+private:
     result<std::uint64_t> stamp(position at) const {
         auto s = stamps_.get([&](extent_view& view) -> result<std::span<std::uint64_t const>> {
             auto bytes = read(descriptor_.stamps, view);
@@ -309,16 +264,94 @@ private:
         return (**s)[at];
     }
 
-    std::shared_ptr<Store>                                 store_;
-    run_descriptor                                         descriptor_;
-    std::vector<block_entry>                               blocks_;
-    std::vector<zone>                                      zones_;
-    std::vector<detail::lazily<block_view<schema_type>>>   open_blocks_;
-    detail::lazily<keys_type>                              keys_;
-    detail::lazily<std::span<std::uint64_t const>>         stamps_;
-    detail::lazily<typename Table::filter_type::view>      filter_;
-    typename parts_of<typename Table::indexes>::type       parts_;
-    mutable std::atomic<bool>                              obsolete_{false};
+    std::shared_ptr<Store>                         store_;
+    run_descriptor                                 descriptor_;
+    std::string_view                               table_;
+    std::size_t                                    columns_;
+    std::vector<block_entry>                       blocks_;
+    std::vector<zone>                              zones_;
+    lazily<keys_type>                              keys_;
+    lazily<std::span<std::uint64_t const>>         stamps_;
+    lazily<typename Filter::view>                  filter_;
+    mutable std::atomic<bool>                      obsolete_{false};
+};
+
+}  // namespace detail
+
+/// run - an immutable sorted run, opened in O(1); every extent is verified when it is first touched.
+///
+/// Maps        key -> position -> row; each index: query -> positions.
+/// Shapes      `rows` entries, at most one for each key; tombstones have no row in the blocks but keep their position.
+/// Guarantee   never changes; lives until the last snapshot that pins it ends; an obsolete run then gives its extents back.
+/// Cost        find: filter, one model look-up, one key comparison. row: one block.
+/// Errors      errc::corrupt from any look-up, which says what was expected.
+/// On disk     docs/formats/run.md
+/// Threads     const members may be called concurrently.
+template <class Table, page_store Store>
+class run : public detail::run_core<Store, typename Table::filter_type, typename Table::index_type> {
+    using core        = detail::run_core<Store, typename Table::filter_type, typename Table::index_type>;
+    using schema_type = typename Table::schema_type;
+    template <class Tuple>
+    struct parts_of;
+    template <class... I>
+    struct parts_of<std::tuple<I...>> {
+        using type = std::tuple<detail::lazily<typename I::kind_type::part>...>;
+    };
+
+public:
+    using core_type  = core;
+    using table_type = Table;
+    using row_type   = typename Table::row_type;
+    using keys_type  = typename core::keys_type;
+
+    /// Reads the directory; keys, blocks and parts wait until they are needed.
+    static result<std::shared_ptr<run>> open(std::shared_ptr<Store> store, run_descriptor d) {
+        auto out = std::make_shared<run>(std::move(store), std::move(d));
+        if (auto done = out->read_directory(); !done) return fail(std::move(done).error());
+        out->open_blocks_ = std::vector<detail::lazily<block_view<schema_type>>>(out->block_count());
+        return out;
+    }
+
+    run(std::shared_ptr<Store> store, run_descriptor d) : core(std::move(store), std::move(d), Table::name, schema_type::size) {}
+
+    result<block_view<schema_type> const*> block(std::size_t b) const {
+        return open_blocks_[b].get([&](extent_view& view) -> result<block_view<schema_type>> {
+            auto bytes = this->read_block(b, view);
+            if (!bytes) return fail(std::move(bytes).error());
+            auto opened = block_view<schema_type>::open(*bytes);
+            if (opened && opened->rows() != this->block_first(b + 1) - this->block_first(b)) return fail(errc::corrupt, "block of rows: another number of rows than its run says");
+            return opened;
+        });
+    }
+    /// The bytes of a row's columns. They live as long as the run.
+    result<void> columns(position at, byte_view (&out)[schema_type::size]) const {
+        if (at >= this->size()) return this->no_row(at);
+        auto const b = this->block_of(at);
+        auto       v = block(b);
+        if (!v) return fail(std::move(v).error());
+        (*v)->columns(static_cast<std::uint32_t>(at - this->block_first(b)), out);
+        return {};
+    }
+    result<void> row(position at, row_type& out) const {
+        byte_view c[schema_type::size];
+        if (auto done = columns(at, c); !done) return done;
+        if (!schema_type::decode(c, out)) return fail(errc::corrupt, {"run of table ", Table::name, ": row ", at, " does not decode"});
+        return {};
+    }
+
+    template <std::size_t I>
+    auto part() const {
+        using part_type = typename Table::template index_spec<I>::kind_type::part;
+        return std::get<I>(parts_).get([&](extent_view& view) -> result<part_type> {
+            auto bytes = this->read(this->descriptor().parts[I], view);
+            if (!bytes) return fail(std::move(bytes).error());
+            return part_type::open(*bytes);
+        });
+    }
+
+private:
+    std::vector<detail::lazily<block_view<schema_type>>> open_blocks_;
+    typename parts_of<typename Table::indexes>::type     parts_;
 };
 
 }  // namespace tenon

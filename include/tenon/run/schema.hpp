@@ -7,6 +7,7 @@
 #include "tenon/run/column.hpp"
 
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -96,9 +97,9 @@ struct schema {
         return found;
     }
 
-    static std::string describe() {
+    [[gnu::cold]] static std::string describe() {
         std::string out;
-        ((out += (out.empty() ? "" : ",") + std::string(member_name<Members>()) + ":" + column_codec<member_value_t<Members>>::name()), ...);
+        (describe_one(out, member_name<Members>(), column_codec<member_value_t<Members>>::name()), ...);
         return out;
     }
 
@@ -132,6 +133,10 @@ struct schema {
     }
 
 private:
+    [[gnu::cold, gnu::noinline]] static void describe_one(std::string& out, std::string_view member, std::string const& type) {
+        if (!out.empty()) out += ',';
+        out.append(member).append(":").append(type);
+    }
     template <auto Member>
     static void encode_one(byte_vector& out, row_type const& row) {
         using codec = column_codec<member_value_t<Member>>;
