@@ -18,6 +18,8 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 ERROR = re.compile(r"^[^\s].*?\b(?:fatal )?error: (.*)$")
+QUOTE = re.compile(r"^\s+\d* ?\|")  # a line of the source
+GCC = re.compile(r"^\S+: In |.*required from")
 LEADS = re.compile(r"^In file included from |^\S+: (?:In |At )")  # how g++ begins to tell of the way to an error
 
 
@@ -37,11 +39,23 @@ def lines_that_fail(text):
     return out
 
 
+def message(block):
+    """The text of a block's error, which clang may spread over lines."""
+    at = next(i for i, line in enumerate(block) if ERROR.match(line))
+    out = [ERROR.match(block[at]).group(1)]
+    for line in block[at + 1:]:
+        if QUOTE.match(line) or ": note:" in line:
+            break
+        out.append(line)
+    return "\n".join(out)
+
+
 def diagnostics(output):
     """Each error with what the compiler says about the way to it: g++ says it before, clang after."""
     out, block, has_error = [], [], False
+    is_gcc = any(GCC.match(line) for line in output.splitlines())
     for line in output.splitlines():
-        begins = bool(LEADS.match(line))
+        begins = is_gcc and bool(LEADS.match(line))
         if has_error and (begins or ERROR.match(line)):
             out.append(block)
             block, has_error = [], False
@@ -56,9 +70,10 @@ def explained(case, sentence, output):
     place = re.compile(r"(?:^|/)" + re.escape(case.name) + r":(\d+)", re.MULTILINE)
     for block in diagnostics(output):
         if wanted & {int(n) for n in place.findall("\n".join(block))}:
-            first = next(ERROR.match(line).group(1) for line in block if ERROR.match(line))
+            first = message(block)
             return None if sentence in first else f"the first error is another: {first}"
-    return "no error leads to the line that caused it"
+    said = [ERROR.match(line).group(1) for line in output.splitlines() if ERROR.match(line)]
+    return "no error leads to the line that caused it" + (f"; the first error is: {said[0]}" if said else "")
 
 
 def main():

@@ -227,6 +227,9 @@ public:
     auto scan(Low const& low, High const& high) const {
         using key        = key_for<Member>;
         constexpr auto T = table_index<typename key::row_type>();
+        static_assert(table_at<T>::schema_type::template index_of<Member>() < table_at<T>::schema_type::size,
+                      "tenon: scan<> needs a member that is among the table's columns");
+        static_assert(detail::has_zone<typename key::value_type>(), "tenon: scan<> takes numeric members; use range<> over an ordered index for others");
         note_scan<T>();
         explain<T>([] { return "zones " + key::name(); });
         return make_hits<T>(scan_in<T, Member>(bound<key>(low), bound<key>(high)));
@@ -522,8 +525,6 @@ private:
         using found      = typename hit_list<table, store, state>::found;
         using value      = member_value_t<Member>;
         constexpr auto C = table::schema_type::template index_of<Member>();
-        static_assert(C < table::schema_type::size, "tenon: scan<> needs a member that is among the table's columns");
-        static_assert(detail::has_zone<value>(), "tenon: scan<> takes numeric members; use range<> over an ordered index for others");
         auto const         first = low ? key_projection(*low) : 0;
         auto const         last  = high ? key_projection(*high) : ~std::uint64_t{0};
         auto const         inside = [&](byte_view bytes) {
