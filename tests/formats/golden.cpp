@@ -133,7 +133,7 @@ tenon::result<rows_by_id> read_everything(still_files files) {
 tenon::byte_vector golden(char const* name) {
     std::ifstream     in(std::string("tests/formats/golden/") + name, std::ios::binary);
     std::string const text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-    REQUIRE_MESSAGE(!text.empty(), "run from the project's root: tests/formats/golden/", name, " is not there");
+    REQUIRE_MESSAGE(!text.empty(), "run from the project's root: tests/formats/golden/", std::string(name), " is not there");
     auto const bytes = tenon::as_bytes(text);
     return {bytes.begin(), bytes.end()};
 }
