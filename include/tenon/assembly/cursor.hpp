@@ -69,6 +69,9 @@ public:
         }
     }
 
+protected:
+    Producer const& producer() const noexcept { return producer_; }
+
 private:
     Producer producer_;
 };

@@ -82,10 +82,13 @@ public:
         return true;
     }
 
-    savepoint save() const { return {own_->writes.here(), own_->failed.has_value()}; }
+    savepoint save() const {
+        expects(engine_ != nullptr, "save: the transaction has ended; begin another one");
+        return {own_->writes.here(), own_->failed.has_value()};
+    }
     /// Undoes everything since the savepoint.
     void rollback_to(savepoint const& s) {
-        expects(own_ != nullptr, "rollback_to: the transaction has ended");
+        expects(engine_ != nullptr, "rollback_to: the transaction has ended; begin another one");
         own_->writes.back_to(s.mark);
         if (!s.failed) own_->failed.reset();
     }

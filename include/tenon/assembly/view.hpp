@@ -41,7 +41,6 @@ public:
     hit_list(std::shared_ptr<State const> state, table_reader<Table, Store> reader, result<std::vector<found>> rows)
         : state_(std::move(state)), reader_(std::move(reader)), found_(std::move(rows)) {}
 
-    /// How many rows were found, without reading them; 0 when the query failed.
     std::size_t size() const noexcept { return found_ ? found_->size() : 0; }
 
     result<std::optional<value_type>> next() {
@@ -64,11 +63,9 @@ private:
 template <class Table, class Store, class State>
 class hits : public stream<hit_list<Table, Store, State>> {
 public:
-    explicit hits(hit_list<Table, Store, State> l) : stream<hit_list<Table, Store, State>>(l), count_(l.size()) {}
-    std::size_t size() const noexcept { return count_; }
-
-private:
-    std::size_t count_;
+    using stream<hit_list<Table, Store, State>>::stream;
+    /// How many rows were found, read or not; 0 when the query failed.
+    std::size_t size() const noexcept { return this->producer().size(); }
 };
 
 namespace detail {

@@ -204,7 +204,7 @@ struct posix_files {
             if (::fstat(fd_, &info) != 0) return detail::posix_failure(errno, "cannot tell the size of '" + path_ + "'");
             return static_cast<std::uint64_t>(info.st_size);
         }
-        result<void> resize(std::uint64_t n) {
+        [[gnu::cold]] result<void> resize(std::uint64_t n) {
             if (!writable_) return fail(errc::read_only, {"cannot resize '", path_, "': it is open for reading only"});
             if (n > largest)
                 return fail(errc::too_large, {"cannot resize '", path_, "' to ", n, " bytes: no file is that large"});
@@ -223,7 +223,7 @@ struct posix_files {
             return {};
         }
         /// Doing it again on the same open file changes nothing.
-        result<void> lock() {
+        [[gnu::cold]] result<void> lock() {
             long       holder = 0;
             auto const code   = detail::posix_locks::here().take(fd_, writable_, holder);
             if (code == 0) return {};
@@ -256,7 +256,7 @@ struct posix_files {
         std::string path_;
     };
 
-    result<file> open(std::string const& path, open_mode mode) {
+    [[gnu::cold]] result<file> open(std::string const& path, open_mode mode) {
         auto const flags = O_CLOEXEC | (mode == open_mode::read_only ? O_RDONLY : O_RDWR) |
                            (mode == open_mode::create ? O_CREAT : 0);
         auto const fd = detail::posix_retry([&] { return ::open(path.c_str(), flags, 0644); });
@@ -274,29 +274,29 @@ struct posix_files {
         if (S_ISDIR(info.st_mode)) return detail::posix_failure(EISDIR, "cannot open '" + path + "'");
         return opened;
     }
-    result<bool> exists(std::string const& path) {
+    [[gnu::cold]] result<bool> exists(std::string const& path) {
         struct stat info {};
         if (::stat(path.c_str(), &info) == 0) return true;
         if (errno == ENOENT || errno == ENOTDIR) return false;
         return detail::posix_failure(errno, "cannot tell whether '" + path + "' exists");
     }
-    result<void> remove(std::string const& path) {
+    [[gnu::cold]] result<void> remove(std::string const& path) {
         if (::unlink(path.c_str()) != 0) return detail::posix_failure(errno, "cannot remove '" + path + "'");
         return {};
     }
-    result<void> rename(std::string const& from, std::string const& to) {
+    [[gnu::cold]] result<void> rename(std::string const& from, std::string const& to) {
         if (::rename(from.c_str(), to.c_str()) != 0)
             return detail::posix_failure(errno, "cannot rename '" + from + "' to '" + to + "'");
         return {};
     }
-    result<void> make_directory(std::string const& path) {
+    [[gnu::cold]] result<void> make_directory(std::string const& path) {
         if (::mkdir(path.c_str(), 0755) == 0) return {};
         auto const  code = errno;
         struct stat info {};
         if (code == EEXIST && ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return {};
         return detail::posix_failure(code, "cannot make the directory '" + path + "'");
     }
-    result<std::vector<std::string>> list(std::string const& path) {
+    [[gnu::cold]] result<std::vector<std::string>> list(std::string const& path) {
         auto* const dir = ::opendir(path.c_str());
         if (dir == nullptr) return detail::posix_failure(errno, "cannot list '" + path + "'");
         std::vector<std::string> names;
@@ -312,7 +312,7 @@ struct posix_files {
         std::sort(names.begin(), names.end());
         return names;
     }
-    result<void> sync_directory(std::string const& path) {
+    [[gnu::cold]] result<void> sync_directory(std::string const& path) {
         auto const fd = detail::posix_retry([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
         if (fd < 0) return detail::posix_failure(errno, "cannot sync the directory '" + path + "'");
         auto const done = detail::posix_retry([&] { return ::fsync(fd); });

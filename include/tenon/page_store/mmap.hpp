@@ -51,7 +51,7 @@ public:
 
     /// Maps the file's bytes up to `to`. The last step may lie behind the end of the file: those pages answer as soon as the
     /// file has grown, and nobody reads them before. Off Linux, where that is not promised, they are mapped again.
-    result<void> map(int descriptor, std::uint64_t from, std::uint64_t to, std::string const& path) {
+    [[gnu::cold]] result<void> map(int descriptor, std::uint64_t from, std::uint64_t to, std::string const& path) {
 #ifdef __linux__
         from = mapped_;
 #endif
@@ -89,7 +89,7 @@ struct map_reader {
     std::shared_ptr<address_range> range;
 
     template <class File>
-    static result<map_reader> make(File const& from, std::uint64_t size) {
+    [[gnu::cold]] static result<map_reader> make(File const& from, std::uint64_t size) {
         auto const least = size + size / 4 + address_range::step;
         auto       range = address_range::reserve(ReserveBytes, least);
         if (!range)
@@ -99,7 +99,7 @@ struct map_reader {
         return map_reader{std::move(range)};
     }
     template <class File>
-    result<void> grow(File const& from, std::uint64_t begin, std::uint64_t end) {
+    [[gnu::cold]] result<void> grow(File const& from, std::uint64_t begin, std::uint64_t end) {
         return range->map(from.descriptor(), begin, end, from.path());
     }
     template <class File>

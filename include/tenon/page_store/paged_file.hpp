@@ -49,7 +49,7 @@ public:
     using file_system = FS;
     using file_type   = typename FS::file;
 
-    static result<paged_file> open(FS fs, std::string const& path, store_options const& options) {
+    [[gnu::cold]] static result<paged_file> open(FS fs, std::string const& path, store_options const& options) {
         if (options.signature.size() > max_signature_bytes)
             return too_long(path, errc::invalid_argument, "a signature", options.signature.size(), max_signature_bytes);
         auto const mode   = options.read_only ? open_mode::read_only : open_mode::read_write;
@@ -108,7 +108,7 @@ public:
         s_->space.give(e.offset, space_of(e.size));
     }
 
-    result<void> publish(byte_view bytes) {
+    [[gnu::cold]] result<void> publish(byte_view bytes) {
         std::lock_guard const one_at_a_time(s_->publishing);
         if (auto ready = s_->writable(); !ready) return ready;
         if (bytes.size() > max_root_bytes)
@@ -140,13 +140,13 @@ public:
         return s_->root;
     }
 
-    result<void> retain(std::span<extent const> extents) {
+    [[gnu::cold]] result<void> retain(std::span<extent const> extents) {
         expects(!s_->writes_began.load(), "page_store::retain comes after open and before the first write");
         std::lock_guard const guard(s_->mutex);
         return s_->retain(extents);
     }
 
-    result<void> verify() const {
+    [[gnu::cold]] result<void> verify() const {
         std::vector<extent> all;
         root_slot           root;
         {
@@ -208,7 +208,7 @@ private:
         }
 
         /// Reads header and slots, and the payload of the newest valid root.
-        result<void> take_root(std::string_view signature) {
+        [[gnu::cold]] result<void> take_root(std::string_view signature) {
             auto const path  = std::string(file.path());
             auto       bytes = file.size();
             if (!bytes) return fail(std::move(bytes.error()));
@@ -244,7 +244,7 @@ private:
 
         /// Makes durable what take_root found: the process before may have died, or its sync failed, between the slot's write
         /// and its sync, and from now on the space of older roots is used again.
-        result<void> settle(FS& fs) {
+        [[gnu::cold]] result<void> settle(FS& fs) {
             auto const slot = encode_slot(current);
             if (auto done = file.write_at(slot_offset(current.generation), slot); !done) return done;
             if (auto done = file.sync(); !done) return done;
@@ -255,7 +255,7 @@ private:
         /// Whether a root's payload can lie there.
         bool placed(extent e) const { return e == extent{} || (e.size > 0 && inside(e, size.load())); }
 
-        result<byte_vector> read_root(root_slot const& slot) const {
+        [[gnu::cold]] result<byte_vector> read_root(root_slot const& slot) const {
             auto const path = std::string(file.path());
             if (slot.where == extent{}) return byte_vector{};
             if (!placed(slot.where) || slot.where.size > max_root_bytes)
@@ -266,7 +266,7 @@ private:
             return payload;
         }
 
-        result<void> retain(std::span<extent const> extents) {
+        [[gnu::cold]] result<void> retain(std::span<extent const> extents) {
             auto const          path = std::string(file.path());
             std::vector<extent> all(extents.begin(), extents.end());
             if (current.where.offset != 0) all.push_back(current.where);
@@ -307,7 +307,7 @@ private:
         }
 
         /// Makes the file long enough for one more block of `length`, with room to spare where the disk allows.
-        result<void> grow(std::uint64_t length) {
+        [[gnu::cold]] result<void> grow(std::uint64_t length) {
             auto const end     = space.end();
             auto const least   = end - space.tail() + length;
             auto const spacing = std::max(whole_pages(GrowBytes), whole_pages(std::min(end / 8, std::uint64_t{1} << 30)));
@@ -317,7 +317,7 @@ private:
             if (done) space.extend(target);
             return done;
         }
-        result<void> set_size(std::uint64_t to) {
+        [[gnu::cold]] result<void> set_size(std::uint64_t to) {
             auto const from = size.load();
             if (auto done = file.resize(to); !done) return done;
             if (reader)
@@ -352,7 +352,7 @@ private:
     explicit paged_file(std::unique_ptr<state> s) noexcept : s_(std::move(s)) {}
 
     /// The file appears under its name only when it is complete and synced: it is made as NAME.new and renamed.
-    static result<void> make_new(FS& fs, std::string const& path, std::string_view signature) {
+    [[gnu::cold]] static result<void> make_new(FS& fs, std::string const& path, std::string_view signature) {
         auto const scratch = path + ".new";
         auto       made    = fs.open(scratch, open_mode::create);
         if (!made) return fail(std::move(made.error()));

@@ -62,7 +62,7 @@ class segmented_wal<Sync>::log {
 public:
     using file_system = FS;
 
-    static result<log> open(FS fs, std::string const& path, wal_options const& options) {
+    [[gnu::cold]] static result<log> open(FS fs, std::string const& path, wal_options const& options) {
         if (options.segment_bytes.value < 8192 || options.segment_bytes.value > detail::wal_max_lsn)
             return fail(errc::invalid_argument, {"wal_options::segment_bytes is ", options.segment_bytes.value, "; the least is 8192"});
         auto directory = path;
@@ -73,7 +73,7 @@ public:
         return out;
     }
 
-    result<replay_report> replay(lsn from, replay_visitor const& visit) { return state_->replay(from.value, visit); }
+    [[gnu::cold]] result<replay_report> replay(lsn from, replay_visitor const& visit) { return state_->replay(from.value, visit); }
 
     result<lsn> append(byte_view record) { return state_->append(record); }
 
@@ -82,10 +82,10 @@ public:
     result<void> sync_all() { return state_->reach(state_->end_now(), true); }
 
     /// `upto` must not lie beyond the LSN that the next replay will ask for.
-    result<void> release(lsn upto) { return state_->release(upto.value); }
+    [[gnu::cold]] result<void> release(lsn upto) { return state_->release(upto.value); }
 
     /// Makes the next segment ahead of need when there is none, so that no commit has to. For background work; release() does it too.
-    result<void> prepare() { return state_->prepare(); }
+    [[gnu::cold]] result<void> prepare() { return state_->prepare(); }
 
     lsn end() const { return {state_->end_now()}; }
 
@@ -103,7 +103,7 @@ private:
 
         // --- opening ---
 
-        result<void> find_segments() {
+        [[gnu::cold]] result<void> find_segments() {
             if (!options.read_only)
                 if (auto made = fs.make_directory(directory); !made) return made;
             auto names = fs.list(directory);
@@ -123,7 +123,7 @@ private:
             return {};
         }
 
-        result<detail::wal_segment> read_segment(std::string const& path, std::optional<std::uint64_t> named_start) {
+        [[gnu::cold]] result<detail::wal_segment> read_segment(std::string const& path, std::optional<std::uint64_t> named_start) {
             auto file = fs.open(path, open_mode::read_only);
             if (!file) return fail(std::move(file).error());
             auto const bytes = file->size();
@@ -136,7 +136,7 @@ private:
             return detail::wal_segment{path, header->start, header->capacity, header->epoch};
         }
 
-        result<replay_report> replay(std::uint64_t from, replay_visitor const& visit) {
+        [[gnu::cold]] result<replay_report> replay(std::uint64_t from, replay_visitor const& visit) {
             expects(!replayed, "call replay once, as the first call after open");
             replayed = true;
             detail::wal_recovered found;
@@ -156,7 +156,7 @@ private:
         }
 
         /// Cuts the tail, by making everything that stands there belong to an older epoch.
-        result<void> begin_epoch(detail::wal_recovered const& found) {
+        [[gnu::cold]] result<void> begin_epoch(detail::wal_recovered const& found) {
             epoch = found.epoch;
             if (epoch == std::numeric_limits<std::uint32_t>::max()) return fail(errc::corrupt, "the log's epoch is at its greatest value: no writer gets there");
             // a process that was killed may have left names that are not on the medium
@@ -293,7 +293,7 @@ private:
         }
 
         /// A segment that starts at `start` and takes a frame of `bytes`: (2) and (3) of the invariants.
-        result<void> begin_segment(std::uint64_t start, std::uint64_t bytes) {
+        [[gnu::cold]] result<void> begin_segment(std::uint64_t start, std::uint64_t bytes) {
             if (active)
                 if (auto done = sync_active(); !done) return done;
             std::lock_guard const hold(files_mutex);
@@ -321,7 +321,7 @@ private:
 
         std::uint64_t standard_capacity() const noexcept { return (options.segment_bytes.value + 4095) / 4096 * 4096; }
 
-        result<std::string> take_spare(std::uint64_t capacity) {
+        [[gnu::cold]] result<std::string> take_spare(std::uint64_t capacity) {
             while (capacity == standard_capacity() && !spares.empty()) {
                 auto path = spares.back();
                 spares.pop_back();
@@ -336,7 +336,7 @@ private:
         }
 
         /// A new file of zeros, written and synced, so that a later sync carries no metadata.
-        result<std::string> make_spare(std::uint64_t capacity) {
+        [[gnu::cold]] result<std::string> make_spare(std::uint64_t capacity) {
             auto path = directory + "/" + detail::wal_file_name(next_spare++, ".spare");
             auto file = fs.open(path, open_mode::create);
             if (!file) return fail(std::move(file).error());
@@ -350,7 +350,7 @@ private:
             return fail(std::move(done).error().while_("making a log segment of " + std::to_string(capacity) + " bytes ahead"));
         }
 
-        result<void> release(std::uint64_t upto) {
+        [[gnu::cold]] result<void> release(std::uint64_t upto) {
             if (options.read_only) return fail(errc::read_only, {"release in the log '", directory, "', which was opened read-only"});
             expects(ready, "call replay before release");
             std::lock_guard const    hold(files_mutex);
@@ -373,7 +373,7 @@ private:
             return spare_ahead();
         }
 
-        result<void> prepare() {
+        [[gnu::cold]] result<void> prepare() {
             if (options.read_only) return {};
             expects(ready, "call replay before prepare");
             std::lock_guard const hold(files_mutex);
@@ -381,7 +381,7 @@ private:
         }
 
         /// A full disk is no error yet: the commit that needs the segment will say so.
-        result<void> spare_ahead() {
+        [[gnu::cold]] result<void> spare_ahead() {
             if (!spares.empty()) return {};
             auto path = make_spare(standard_capacity());
             if (path) spares.push_back(std::move(*path));
