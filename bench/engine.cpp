@@ -80,8 +80,8 @@ struct data {
 struct sum {
     std::uint64_t rows = 0, digest = 0;
     void          add(std::uint64_t key, tenon::byte_view value) {
-                 ++rows;
-                 digest += tenon::hash_u64(key) ^ tenon::hash_bytes(value);
+        ++rows;
+        digest += tenon::hash_u64(key) ^ tenon::hash_bytes(value);
     }
     friend bool operator==(sum, sum) = default;
 };

@@ -236,7 +236,7 @@ inline std::string system() {
 /// The file system that `folder` lies on; a sync on tmpfs costs nothing and says nothing.
 inline std::string file_system([[maybe_unused]] std::string const& folder) {
 #if defined(__linux__)
-    struct statfs s {};
+    struct statfs s{};
     if (::statfs(folder.c_str(), &s) != 0) return "unknown";
     switch (static_cast<unsigned long>(s.f_type)) {
         case 0xEF53: return "ext4";

@@ -29,7 +29,8 @@ struct hashed_kind {
     /// What the index cannot hold is refused before anything is stored.
     static tenon::result<void> check(std::string const& code) {
         if (code.size() <= longest) return {};
-        return tenon::fail(tenon::errc::invalid_argument, "\"" + code + "\" is no country code: at most 7 bytes are expected");
+        return tenon::fail(tenon::errc::invalid_argument,
+                           "\"" + code + "\" is no country code: at most 7 bytes are expected");
     }
 
     /// Beside the memtable: chains that grow at the head, for one writer and any number of readers without locks.
@@ -38,13 +39,15 @@ struct hashed_kind {
         void insert(std::string const& code, tenon::byte_view /*key*/, tenon::position at) {
             auto const packed = pack(code);
             auto&      head   = heads_[tenon::hash_u64(packed) % heads_.size()];
-            head.store(&nodes_.emplace_back(packed, at, head.load(std::memory_order_relaxed)), std::memory_order_release);
+            head.store(&nodes_.emplace_back(packed, at, head.load(std::memory_order_relaxed)),
+                       std::memory_order_release);
         }
         template <class Visit>
         void query(std::string_view code, Visit visit) const {
             if (code.size() > longest) return;
             auto const packed = pack(code);
-            for (auto const* n = heads_[tenon::hash_u64(packed) % heads_.size()].load(std::memory_order_acquire); n != nullptr; n = n->next)
+            for (auto const* n   = heads_[tenon::hash_u64(packed) % heads_.size()].load(std::memory_order_acquire);
+                 n != nullptr; n = n->next)
                 if (n->code == packed && !visit(n->at)) return;
         }
 
@@ -55,7 +58,7 @@ struct hashed_kind {
             node const*     next;
             node(std::uint64_t c, tenon::position a, node const* n) : code(c), at(a), next(n) {}
         };
-        tenon::append_vector<node>                  nodes_;  // nodes never move
+        tenon::append_vector<node>                nodes_;  // nodes never move
         std::array<std::atomic<node const*>, 256> heads_{};
     };
 
@@ -67,7 +70,9 @@ struct hashed_kind {
 
     class builder {
     public:
-        void add(std::string const& code, tenon::byte_view /*key*/, tenon::position at) { entries_.push_back({pack(code), at}); }
+        void add(std::string const& code, tenon::byte_view /*key*/, tenon::position at) {
+            entries_.push_back({pack(code), at});
+        }
         tenon::result<tenon::byte_vector> finish() {
             std::uint64_t const buckets = std::bit_ceil(entries_.size() / 4 + 1);
             auto const          bucket  = [&](entry const& e) { return tenon::hash_u64(e.code) & (buckets - 1); };
@@ -123,7 +128,7 @@ struct hashed_kind {
         }
 
     private:
-        std::span<std::uint64_t const> begins_;   // buckets + 1
+        std::span<std::uint64_t const> begins_;  // buckets + 1
         std::span<entry const>         entries_;
     };
 
@@ -142,10 +147,11 @@ struct place {
     std::uint64_t id = 0;
     std::string   name, country;
 };
-struct places_db : tenon::database<tenon::table<"places", place,
-                       tenon::columns<&place::id, &place::name, &place::country>,
-                       tenon::primary<&place::id>,
-                       tenon::index<&place::country, hashed_kind>>> { using database::database; };
+struct places_db
+    : tenon::database<tenon::table<"places", place, tenon::columns<&place::id, &place::name, &place::country>,
+                                   tenon::primary<&place::id>, tenon::index<&place::country, hashed_kind>>> {
+    using database::database;
+};
 
 /// Prints the places of a country and says how many they are.
 std::size_t show(places_db const& db, char const* when, std::string const& country) {
@@ -162,7 +168,8 @@ tenon::result<bool> run(std::string const& path) {
         auto db = tenon::open<places_db>(path);
         if (!db) return tenon::fail(db.error());
         auto tx = db->begin();
-        for (place const& p : {place{1, "Lyon", "FR"}, {2, "Porto", "PT"}, {3, "Nice", "FR"}, {4, "Lima", "PE"}, {5, "Paris", "FR"}})
+        for (place const& p :
+             {place{1, "Lyon", "FR"}, {2, "Porto", "PT"}, {3, "Nice", "FR"}, {4, "Lima", "PE"}, {5, "Paris", "FR"}})
             if (auto done = tx.upsert(p); !done) return tenon::fail(done.error());
         if (auto done = tx.commit(); !done) return tenon::fail(done.error());
         as_expected &= show(*db, "from the delta", "FR") == 3;
@@ -172,11 +179,13 @@ tenon::result<bool> run(std::string const& path) {
 
         auto more = db->begin();
         auto back = more.save();
-        if (auto done = more.insert(place{9, "Nowhere", "far too long"}); !done) std::printf("refused: %s\n", done.error().message.c_str());
+        if (auto done = more.insert(place{9, "Nowhere", "far too long"}); !done)
+            std::printf("refused: %s\n", done.error().message.c_str());
         else as_expected = false;
         more.rollback_to(back);
         if (auto done = more.erase<place>(std::uint64_t{3}); !done) return tenon::fail(done.error());
-        if (auto done = more.upsert(place{4, "Lille", "FR"}); !done) return tenon::fail(done.error());  // its entry under PE is hidden
+        if (auto done = more.upsert(place{4, "Lille", "FR"}); !done)
+            return tenon::fail(done.error());  // its entry under PE is hidden
         if (auto done = more.commit(); !done) return tenon::fail(done.error());
         as_expected &= show(*db, "from both", "FR") == 3 && show(*db, "from both", "PE") == 0;
     }

@@ -23,11 +23,13 @@ int main(int argc, char** argv) {
     if (!seen) return std::fprintf(stderr, "%s\n", seen.error().message.c_str()), 1;
 
     for (int i = 0; i < 3; ++i) {
-        auto const end = log->append(tenon::as_bytes("entry " + std::to_string(seen->records + static_cast<std::uint64_t>(i))));
+        auto const end =
+            log->append(tenon::as_bytes("entry " + std::to_string(seen->records + static_cast<std::uint64_t>(i))));
         if (!end) return std::fprintf(stderr, "%s\n", end.error().message.c_str()), 1;
         if (auto done = log->sync(*end); !done) return std::fprintf(stderr, "%s\n", done.error().message.c_str()), 1;
     }
     std::printf("%llu records were there, 3 were added and survive power loss; the log ends at LSN %llu in '%s'\n",
-                static_cast<unsigned long long>(seen->records), static_cast<unsigned long long>(log->end().value), directory.c_str());
+                static_cast<unsigned long long>(seen->records), static_cast<unsigned long long>(log->end().value),
+                directory.c_str());
     return 0;
 }

@@ -35,9 +35,8 @@ using places_table = tenon::table<
     tenon::columns<&place::id, &place::name, &place::alternate_names, &place::country, &place::feature_code,
                    &place::population, &place::time_zone, &place::where, &place::look>,
     tenon::primary<&place::id, tenon::rmi<>>, tenon::ordered<&place::population>, tenon::ordered<by_country>,
-    tenon::text<&place::name>,
-                  tenon::text<&place::alternate_names>, tenon::spatial<&place::where, tenon::packed_rtree<>>,
-    tenon::nearest<&place::look, tenon::hnsw<tenon::cosine>>>;
+    tenon::text<&place::name>, tenon::text<&place::alternate_names>,
+    tenon::spatial<&place::where, tenon::packed_rtree<>>, tenon::nearest<&place::look, tenon::hnsw<tenon::cosine>>>;
 using loads_table =
     tenon::table<"loads", load_state,
                  tenon::columns<&load_state::fingerprint, &load_state::path, &load_state::line, &load_state::offset,

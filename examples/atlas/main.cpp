@@ -44,29 +44,38 @@ int main(int argc, char** argv) {
         --argc;
     }
 
-    CLI::App app("atlas - real places in a tenon database: rows, a learned index, an R-tree, full text and vectors in one file and one transaction", "atlas");
+    CLI::App app(
+        "atlas - real places in a tenon database: rows, a learned index, an R-tree, full text and vectors in one file "
+        "and one transaction",
+        "atlas");
     app.require_subcommand(1);
     app.footer(examples);
     app.fallthrough();
-    app.add_option("--db", common.db, "The database file; its log stands beside it in FILE.wal/")->capture_default_str()->type_name("FILE");
+    app.add_option("--db", common.db, "The database file; its log stands beside it in FILE.wal/")
+        ->capture_default_str()
+        ->type_name("FILE");
     app.add_flag("--json", common.json, "Print JSON, for programs");
 
-    int                code = atlas::success;
-    std::size_t        k    = 10;
-    tenon::lonlat      point;
-    tenon::lonlat_box  box;
-    atlas::load_options load;
-    atlas::top_options  top;
-    atlas::torture_options torture;
+    int                      code = atlas::success;
+    std::size_t              k    = 10;
+    tenon::lonlat            point;
+    tenon::lonlat_box        box;
+    atlas::load_options      load;
+    atlas::top_options       top;
+    atlas::torture_options   torture;
     std::vector<std::string> words;
-    std::string        name, out;
-    std::uint64_t      id = 0;
-    load.file = default_file;
+    std::string              name, out;
+    std::uint64_t            id = 0;
+    load.file                   = default_file;
 
     auto* c = app.add_subcommand("load", "Load a GeoNames dump: durable at each batch, goes on where it was stopped");
-    c->add_option("FILE", load.file, "19 tab-separated columns, as download.geonames.org gives them")->capture_default_str();
-    c->add_option("--batch", load.batch, "Places in one commit")->capture_default_str()->check(CLI::Range(1, 1'000'000));
-    c->add_flag("--skip-bad", load.skip_bad, "Skip, count and list lines that cannot be stored, instead of refusing their batch");
+    c->add_option("FILE", load.file, "19 tab-separated columns, as download.geonames.org gives them")
+        ->capture_default_str();
+    c->add_option("--batch", load.batch, "Places in one commit")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1'000'000));
+    c->add_flag("--skip-bad", load.skip_bad,
+                "Skip, count and list lines that cannot be stored, instead of refusing their batch");
     c->callback([&] { code = atlas::load(common, load); });
 
     c = app.add_subcommand("near", "The places nearest to a point, by great-circle distance");
@@ -111,7 +120,8 @@ int main(int argc, char** argv) {
     c->add_option("ID", id)->required();
     c->callback([&] { code = atlas::get(common, id); });
 
-    app.add_subcommand("explain", "explain QUERY...: answer a query and say which index was used and what it looked at");
+    app.add_subcommand("explain",
+                       "explain QUERY...: answer a query and say which index was used and what it looked at");
 
     c = app.add_subcommand("stats", "Rows, runs, bytes for each index, what opening did");
     c->callback([&] { code = atlas::stats(common); });
@@ -121,9 +131,11 @@ int main(int argc, char** argv) {
     c->add_option("OUT.svg", out)->required();
     c->callback([&] { code = atlas::map(common, out); });
 
-    c = app.add_subcommand("torture", "Kill a writing child process again and again and prove that nothing acknowledged is lost");
+    c = app.add_subcommand("torture",
+                           "Kill a writing child process again and again and prove that nothing acknowledged is lost");
     c->add_option("--rounds", torture.rounds, "Kills")->capture_default_str();
-    c->add_option("--seed", torture.seed, "Repeats a run's data and moments; 0 takes the clock, the seed is printed")->capture_default_str();
+    c->add_option("--seed", torture.seed, "Repeats a run's data and moments; 0 takes the clock, the seed is printed")
+        ->capture_default_str();
     c->callback([&, own_db = app.get_option("--db")] {
         if (own_db->count() > 0) torture.db = common.db;
         torture.program = "/proc/self/exe";

@@ -103,7 +103,11 @@ int ask(common_options const& o, question const& q, asks const& query, std::size
 
     if (o.json) {
         json out;
-        out.object().field("query", q.words).field("found", found != nullptr ? *found : answers->size()).key("places").array();
+        out.object()
+            .field("query", q.words)
+            .field("found", found != nullptr ? *found : answers->size())
+            .key("places")
+            .array();
         for (auto const& a : *answers) write(out, a);
         out.end();
         if (o.explain) write(out, trace, seconds);
@@ -201,8 +205,9 @@ int within(common_options const& o, tenon::lonlat_box box, std::size_t limit) {
         found     = hits.size();
         return collect(std::move(hits), limit, nullptr);
     };
-    question const q{"places from " + human_position(box.west, box.south) + " to " + human_position(box.east, box.north),
-                     {box.west, box.south, box.east, box.north}};
+    question const q{
+        "places from " + human_position(box.west, box.south) + " to " + human_position(box.east, box.north),
+        {box.west, box.south, box.east, box.north}};
     return ask(o, q, all, &found);
 }
 

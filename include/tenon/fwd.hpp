@@ -116,7 +116,7 @@ struct no_wal;
 struct snapshot_isolation;
 struct serializable;
 template <class Isolation /* = serializable */>
-    requires std::same_as<Isolation, snapshot_isolation> || std::same_as<Isolation, serializable>
+requires std::same_as<Isolation, snapshot_isolation> || std::same_as<Isolation, serializable>
 struct mvcc;  // mvcc<> is the default
 struct single_writer;
 struct background;  // default

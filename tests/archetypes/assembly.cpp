@@ -28,25 +28,24 @@ struct place {
     tenon::lonlat        where;
     std::array<float, 4> look{};
 };
-using places = tenon::table<"places", place,
+using places = tenon::table<
+    "places", place,
     tenon::columns<&place::id, &place::population, &place::name, &place::country, &place::where, &place::look>,
     tenon::primary<&place::id, least::ordered_index_policy>,
     tenon::ordered<&place::population, least::ordered_index_policy>,
-    tenon::text   <&place::name, least::text_index_policy>,
-    tenon::spatial<&place::where, least::spatial_index_policy>,
+    tenon::text<&place::name, least::text_index_policy>, tenon::spatial<&place::where, least::spatial_index_policy>,
     tenon::nearest<&place::look, least::vector_index_policy>,
-    tenon::index  <&place::country, least::queried_index_kind<std::string>>,
-    tenon::index  <&place::id, least::index_kind<std::uint64_t>>,
-    least::filter_policy, least::ordered_map_policy>;
+    tenon::index<&place::country, least::queried_index_kind<std::string>>,
+    tenon::index<&place::id, least::index_kind<std::uint64_t>>, least::filter_policy, least::ordered_map_policy>;
 
 /// Every axis of a database and of its table is an archetype.
-struct least_db
-    : tenon::database<places, least::file_policy, least::page_store_policy, least::wal_policy, least::concurrency_policy, least::work_policy> {
+struct least_db : tenon::database<places, least::file_policy, least::page_store_policy, least::wal_policy,
+                                  least::concurrency_policy, least::work_policy> {
     using database::database;
 };
 /// The same with a log that opens.
-struct opens_db
-    : tenon::database<places, least::file_policy, least::page_store_policy, tenon::memory_wal, least::concurrency_policy, least::work_policy> {
+struct opens_db : tenon::database<places, least::file_policy, least::page_store_policy, tenon::memory_wal,
+                                  least::concurrency_policy, least::work_policy> {
     using database::database;
 };
 
@@ -105,9 +104,12 @@ TEST_CASE("a database of archetypes opens over a log that opens, and is empty") 
 TEST_CASE("policies in another order, and defaults that are spelled out, give the same engine") {
     using tables = tenon::table<"places", place, tenon::columns<&place::id>, tenon::primary<&place::id>>;
     static_assert(std::is_same_v<tenon::recipe_of<tables, least::wal_policy, least::work_policy>,
-                                 tenon::recipe_of<least::work_policy, tenon::defaults::page_store, tables, least::wal_policy, tenon::mvcc<>>>);
-    static_assert(tenon::assemblable<tables> && tenon::assemblable<least::work_policy, places, least::file_policy, least::page_store_policy>);
-    static_assert(!tenon::assemblable<> && !tenon::assemblable<int> && !tenon::assemblable<tables, tables> && !tenon::assemblable<tables, least::filter_policy>);
+                                 tenon::recipe_of<least::work_policy, tenon::defaults::page_store, tables,
+                                                  least::wal_policy, tenon::mvcc<>>>);
+    static_assert(tenon::assemblable<tables> &&
+                  tenon::assemblable<least::work_policy, places, least::file_policy, least::page_store_policy>);
+    static_assert(!tenon::assemblable<> && !tenon::assemblable<int> && !tenon::assemblable<tables, tables> &&
+                  !tenon::assemblable<tables, least::filter_policy>);
     CHECK(least_db::signature() != opens_db::signature().substr(1));
     CHECK(least_db::signature().find("archetype") != std::string::npos);
 }

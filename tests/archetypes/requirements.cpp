@@ -59,33 +59,52 @@ using name_type = unless<Lacks, std::string_view, no_text>;
 
 template <int Without>
 struct file_with {
-    file_with(file_with&&)            = default;
-    file_with& operator=(file_with&&) requires(Without != 1) = default;
-    result<std::size_t>   read_at(std::uint64_t, std::span<std::byte>) const requires(Without != 2);
-    result<void>          write_at(std::uint64_t, byte_view) requires(Without != 3);
-    result<std::uint64_t> size() const requires(Without != 4);
-    result<void>          resize(std::uint64_t) requires(Without != 5);
-    result<void>          sync() requires(Without != 6);
-    result<void>          lock() requires(Without != 7);
-    std::string           path() const requires(Without != 8);
+    file_with(file_with&&) = default;
+    file_with& operator=(file_with&&)
+    requires(Without != 1)
+    = default;
+    result<std::size_t> read_at(std::uint64_t, std::span<std::byte>) const
+    requires(Without != 2);
+    result<void> write_at(std::uint64_t, byte_view)
+    requires(Without != 3);
+    result<std::uint64_t> size() const
+    requires(Without != 4);
+    result<void> resize(std::uint64_t)
+    requires(Without != 5);
+    result<void> sync()
+    requires(Without != 6);
+    result<void> lock()
+    requires(Without != 7);
+    std::string path() const
+    requires(Without != 8);
 };
 static_assert(unneeded<8>([]<int W>() { return tenon::file<file_with<W>>; }) == -1);
 
 template <int Without>
 struct files_with {
-    files_with(files_with const&)            = default;
-    files_with& operator=(files_with const&) requires(Without != 1) = default;
+    files_with(files_with const&) = default;
+    files_with& operator=(files_with const&)
+    requires(Without != 1)
+    = default;
     using policy_axis = unless<Without == 2, axis::file, other_axis>;
     using file        = unless<Without == 3, tenon::archetype::file_handle, int>;
     static constexpr name_type<Without == 4> name{};
-    result<file>                     open(std::string const&, tenon::open_mode) requires(Without != 5);
-    result<bool>                     exists(std::string const&) requires(Without != 6);
-    result<void>                     remove(std::string const&) requires(Without != 7);
-    result<void>                     rename(std::string const&, std::string const&) requires(Without != 8);
-    result<void>                     make_directory(std::string const&) requires(Without != 9);
-    result<std::vector<std::string>> list(std::string const&) requires(Without != 10);
-    result<void>                     sync_directory(std::string const&) requires(Without != 11);
-    std::uint64_t                    now_ns() requires(Without != 12);
+    result<file>                             open(std::string const&, tenon::open_mode)
+    requires(Without != 5);
+    result<bool> exists(std::string const&)
+    requires(Without != 6);
+    result<void> remove(std::string const&)
+    requires(Without != 7);
+    result<void> rename(std::string const&, std::string const&)
+    requires(Without != 8);
+    result<void> make_directory(std::string const&)
+    requires(Without != 9);
+    result<std::vector<std::string>> list(std::string const&)
+    requires(Without != 10);
+    result<void> sync_directory(std::string const&)
+    requires(Without != 11);
+    std::uint64_t now_ns()
+    requires(Without != 12);
 };
 static_assert(unneeded<12>([]<int W>() { return tenon::file_system<files_with<W>>; }) == -1);
 
@@ -93,18 +112,29 @@ static_assert(unneeded<12>([]<int W>() { return tenon::file_system<files_with<W>
 
 template <int Without>
 struct store_with {
-    store_with(store_with&&)            = default;
-    store_with& operator=(store_with&&) requires(Without != 1) = default;
+    store_with(store_with&&) = default;
+    store_with& operator=(store_with&&)
+    requires(Without != 1)
+    = default;
     using file_system = tenon::archetype::file_policy;
-    static result<store_with>  open(file_system, std::string const&, tenon::store_options const&) requires(Without != 2);
-    result<tenon::extent>      write(byte_view) requires(Without != 3);
-    result<tenon::extent_view> read(tenon::extent) const requires(Without != 4);
-    void                       release(tenon::extent) requires(Without != 5);
-    result<void>               publish(byte_view) requires(Without != 6);
-    byte_vector                root() const requires(Without != 7);
-    result<void>               retain(std::span<tenon::extent const>) requires(Without != 8);
-    result<void>               verify() const requires(Without != 9);
-    tenon::store_stats         stats() const requires(Without != 10);
+    static result<store_with> open(file_system, std::string const&, tenon::store_options const&)
+    requires(Without != 2);
+    result<tenon::extent> write(byte_view)
+    requires(Without != 3);
+    result<tenon::extent_view> read(tenon::extent) const
+    requires(Without != 4);
+    void release(tenon::extent)
+    requires(Without != 5);
+    result<void> publish(byte_view)
+    requires(Without != 6);
+    byte_vector root() const
+    requires(Without != 7);
+    result<void> retain(std::span<tenon::extent const>)
+    requires(Without != 8);
+    result<void> verify() const
+    requires(Without != 9);
+    tenon::store_stats stats() const
+    requires(Without != 10);
 };
 static_assert(unneeded<10>([]<int W>() { return tenon::page_store<store_with<W>>; }) == -1);
 
@@ -113,25 +143,37 @@ struct store_policy_with {
     using policy_axis = unless<Without == 1, axis::page_store, other_axis>;
     template <class>
     using store = store_with<Without == 2 ? 3 : 0>;
-    static constexpr name_type<Without == 3>              name{};
-    static constexpr name_type<Without == 4>              format{};
+    static constexpr name_type<Without == 3>             name{};
+    static constexpr name_type<Without == 4>             format{};
     static constexpr unless<Without == 5, bool, no_text> persistent{};
 };
-static_assert(unneeded<5>([]<int W>() { return tenon::page_store_policy<store_policy_with<W>, tenon::archetype::file_policy>; }) == -1);
+static_assert(unneeded<5>([]<int W>() {
+                  return tenon::page_store_policy<store_policy_with<W>, tenon::archetype::file_policy>;
+              }) == -1);
 
 template <int Without>
 struct log_with {
-    log_with(log_with&&)            = default;
-    log_with& operator=(log_with&&) requires(Without != 1) = default;
+    log_with(log_with&&) = default;
+    log_with& operator=(log_with&&)
+    requires(Without != 1)
+    = default;
     using file_system = tenon::archetype::file_policy;
-    static result<log_with>      open(file_system, std::string const&, tenon::wal_options const&) requires(Without != 2);
-    result<tenon::replay_report> replay(tenon::lsn, tenon::replay_visitor const&) requires(Without != 3);
-    result<tenon::lsn>           append(byte_view) requires(Without != 4);
-    result<void>                 sync(tenon::lsn) requires(Without != 5);
-    result<void>                 sync_all() requires(Without != 6);
-    result<void>                 release(tenon::lsn) requires(Without != 7);
-    tenon::lsn                   end() const requires(Without != 8);
-    tenon::wal_stats             stats() const requires(Without != 9);
+    static result<log_with> open(file_system, std::string const&, tenon::wal_options const&)
+    requires(Without != 2);
+    result<tenon::replay_report> replay(tenon::lsn, tenon::replay_visitor const&)
+    requires(Without != 3);
+    result<tenon::lsn> append(byte_view)
+    requires(Without != 4);
+    result<void> sync(tenon::lsn)
+    requires(Without != 5);
+    result<void> sync_all()
+    requires(Without != 6);
+    result<void> release(tenon::lsn)
+    requires(Without != 7);
+    tenon::lsn end() const
+    requires(Without != 8);
+    tenon::wal_stats stats() const
+    requires(Without != 9);
 };
 static_assert(unneeded<9>([]<int W>() { return tenon::wal<log_with<W>>; }) == -1);
 
@@ -140,18 +182,21 @@ struct wal_policy_with {
     using policy_axis = unless<Without == 1, axis::wal, other_axis>;
     template <class>
     using log = log_with<Without == 2 ? 4 : 0>;
-    static constexpr name_type<Without == 3>                         name{};
+    static constexpr name_type<Without == 3>                        name{};
     static constexpr unless<Without == 4, tenon::survives, no_text> promise{};
 };
-static_assert(unneeded<4>([]<int W>() { return tenon::wal_policy<wal_policy_with<W>, tenon::archetype::file_policy>; }) == -1);
+static_assert(unneeded<4>([]<int W>() {
+                  return tenon::wal_policy<wal_policy_with<W>, tenon::archetype::file_policy>;
+              }) == -1);
 
 template <int Without>
 struct sync_with {
-    static constexpr name_type<Without == 1>                         name{};
+    static constexpr name_type<Without == 1>                        name{};
     static constexpr unless<Without == 2, tenon::survives, no_text> promise{};
     static constexpr unless<Without == 3, bool, no_text>            whole_batch{};
     template <class Now>
-    static bool due(Now, std::uint64_t, tenon::wal_options const&) requires(Without != 4);
+    static bool due(Now, std::uint64_t, tenon::wal_options const&)
+    requires(Without != 4);
 };
 static_assert(unneeded<4>([]<int W>() { return tenon::sync_policy<sync_with<W>>; }) == -1);
 
@@ -162,17 +207,26 @@ struct ordered_index_with {
     using policy_axis = unless<Without == 1, axis::ordered_index, other_axis>;
     static constexpr name_type<Without == 2> name{};
     template <class Key>
-    static result<byte_vector> build(std::span<Key const>) requires(Without != 3);
+    static result<byte_vector> build(std::span<Key const>)
+    requires(Without != 3);
     template <class Key>
     struct view {
-        static result<view>   open(byte_view, std::span<Key const>) requires(Without != 4);
-        std::uint64_t         lower_bound(Key) const requires(Without != 5);
-        std::uint64_t         upper_bound(Key) const requires(Without != 6);
-        tenon::position_range equal_range(Key) const requires(Without != 7);
-        std::uint64_t         find(Key) const requires(Without != 8);
-        tenon::position_range window(Key) const requires(Without != 9);
-        std::uint64_t         size() const requires(Without != 10);
-        result<void>          validate() const requires(Without != 11);
+        static result<view> open(byte_view, std::span<Key const>)
+        requires(Without != 4);
+        std::uint64_t lower_bound(Key) const
+        requires(Without != 5);
+        std::uint64_t upper_bound(Key) const
+        requires(Without != 6);
+        tenon::position_range equal_range(Key) const
+        requires(Without != 7);
+        std::uint64_t find(Key) const
+        requires(Without != 8);
+        tenon::position_range window(Key) const
+        requires(Without != 9);
+        std::uint64_t size() const
+        requires(Without != 10);
+        result<void> validate() const
+        requires(Without != 11);
     };
 };
 static_assert(unneeded<11>([]<int W>() { return tenon::ordered_index<ordered_index_with<W>>; }) == -1);
@@ -180,27 +234,42 @@ static_assert(unneeded<11>([]<int W>() { return tenon::ordered_index<ordered_ind
 template <int Without>
 struct map_with {
     using policy_axis = unless<Without == 1, axis::ordered_map, other_axis>;
-    static constexpr name_type<Without == 2>              name{};
+    static constexpr name_type<Without == 2>             name{};
     static constexpr unless<Without == 3, bool, no_text> concurrent_reads{};
     template <class Key, class Value, class Less>
     struct map {
         struct cursor_type {
-            void       seek(Key const&) requires(Without != 4);
-            void       seek_before(Key const&) requires(Without != 5);
-            void       seek_first() requires(Without != 6);
-            void       seek_last() requires(Without != 7);
-            bool       valid() requires(Without != 8);
-            void       next() requires(Without != 9);
-            void       prev() requires(Without != 10);
-            Key const& key() requires(Without != 11);
-            Value&     value() requires(Without != 12);
+            void seek(Key const&)
+            requires(Without != 4);
+            void seek_before(Key const&)
+            requires(Without != 5);
+            void seek_first()
+            requires(Without != 6);
+            void seek_last()
+            requires(Without != 7);
+            bool valid()
+            requires(Without != 8);
+            void next()
+            requires(Without != 9);
+            void prev()
+            requires(Without != 10);
+            Key const& key()
+            requires(Without != 11);
+            Value& value()
+            requires(Without != 12);
         };
-        std::pair<Value*, bool> insert(Key const&, Value const&) requires(Without != 13);
-        Value*                  find(Key const&) const requires(Without != 14);
-        std::size_t             size() const requires(Without != 15);
-        std::size_t             bytes() const requires(Without != 16);
-        cursor_type             cursor() const requires(Without != 17);
-        bool                    erase(Key const&) requires(Without != 18);
+        std::pair<Value*, bool> insert(Key const&, Value const&)
+        requires(Without != 13);
+        Value* find(Key const&) const
+        requires(Without != 14);
+        std::size_t size() const
+        requires(Without != 15);
+        std::size_t bytes() const
+        requires(Without != 16);
+        cursor_type cursor() const
+        requires(Without != 17);
+        bool erase(Key const&)
+        requires(Without != 18);
     };
 };
 static_assert(unneeded<17>([]<int W>() { return tenon::ordered_map<map_with<W>>; }) == -1);
@@ -210,10 +279,13 @@ template <int Without>
 struct filter_with {
     using policy_axis = unless<Without == 1, axis::filter, other_axis>;
     static constexpr name_type<Without == 2> name{};
-    static byte_vector build(std::span<std::uint64_t const>) requires(Without != 3);
+    static byte_vector                       build(std::span<std::uint64_t const>)
+    requires(Without != 3);
     struct view {
-        static result<view> open(byte_view) requires(Without != 4);
-        bool                may_contain(std::uint64_t) const requires(Without != 5);
+        static result<view> open(byte_view)
+        requires(Without != 4);
+        bool may_contain(std::uint64_t) const
+        requires(Without != 5);
     };
 };
 static_assert(unneeded<5>([]<int W>() { return tenon::filter<filter_with<W>>; }) == -1);
@@ -223,16 +295,22 @@ struct model_with {
     static constexpr name_type<Without == 1> name{};
     template <class Key>
     struct fitted {
-        fitted() requires(Without != 2) = default;
+        fitted()
+        requires(Without != 2)
+        = default;
         fitted(fitted const&) = default;
-        ~fitted() requires(Without != 3) = default;
+        ~fitted()
+        requires(Without != 3)
+        = default;
         ~fitted() {}
-        std::uint64_t                                   a, b;
+        std::uint64_t                                      a, b;
         std::conditional_t<Without == 4, char[1], char[8]> padding;
-        std::uint64_t predict(Key, std::uint64_t) const requires(Without != 5);
+        std::uint64_t                                      predict(Key, std::uint64_t) const
+        requires(Without != 5);
     } __attribute__((packed));
     template <class Key>
-    static fitted<Key> fit(std::span<Key const>, double) requires(Without != 6);
+    static fitted<Key> fit(std::span<Key const>, double)
+    requires(Without != 6);
 };
 static_assert(unneeded<6>([]<int W>() { return tenon::regression_model<model_with<W>>; }) == -1);
 
@@ -242,9 +320,12 @@ template <int Without>
 struct metric_with {
     using policy_axis = unless<Without == 1, axis::metric, other_axis>;
     static constexpr name_type<Without == 2> name{};
-    static float distance(float const*, float const*, std::size_t) requires(Without != 3);
-    static void  distances(float const*, float const*, std::size_t, std::size_t, std::size_t, float*) requires(Without != 4);
-    static void  gather(float const*, float const*, std::size_t, std::uint32_t const*, std::size_t, std::size_t, float*) requires(Without != 5);
+    static float                             distance(float const*, float const*, std::size_t)
+    requires(Without != 3);
+    static void distances(float const*, float const*, std::size_t, std::size_t, std::size_t, float*)
+    requires(Without != 4);
+    static void gather(float const*, float const*, std::size_t, std::uint32_t const*, std::size_t, std::size_t, float*)
+    requires(Without != 5);
 };
 static_assert(unneeded<5>([]<int W>() { return tenon::metric<metric_with<W>>; }) == -1);
 
@@ -260,22 +341,36 @@ struct vector_index_with : named_metric<Without> {
     using policy_axis = unless<Without == 2, axis::vector_index, other_axis>;
     static constexpr name_type<Without == 3> name{};
     struct delta {
-        explicit delta(std::size_t) requires(Without != 4);
-        void insert(std::span<float const>, position) requires(Without != 5);
+        explicit delta(std::size_t)
+        requires(Without != 4);
+        void insert(std::span<float const>, position)
+        requires(Without != 5);
         template <class Accept>
-        void closest(std::span<float const>, std::size_t, tenon::vector_search_options, Accept, std::vector<tenon::vector_hit>&) const requires(Without != 6);
-        std::uint64_t size() const requires(Without != 7);
+        void closest(std::span<float const>, std::size_t, tenon::vector_search_options, Accept,
+                     std::vector<tenon::vector_hit>&) const
+        requires(Without != 6);
+        std::uint64_t size() const
+        requires(Without != 7);
     };
-    static result<byte_vector> build(std::size_t, std::span<float const>, std::span<position const>) requires(Without != 8);
+    static result<byte_vector> build(std::size_t, std::span<float const>, std::span<position const>)
+    requires(Without != 8);
     struct view {
-        static result<view> open(byte_view) requires(Without != 9);
+        static result<view> open(byte_view)
+        requires(Without != 9);
         template <class Accept>
-        void closest(std::span<float const>, std::size_t, tenon::vector_search_options, Accept, std::vector<tenon::vector_hit>&) const requires(Without != 10);
-        std::uint64_t size() const requires(Without != 11);
-        std::size_t   dim() const requires(Without != 12);
-        result<void>  validate() const requires(Without != 13);
-        position      where(std::size_t) const requires(Without != 14);
-        std::span<float const> row(std::size_t) const requires(Without != 15);
+        void closest(std::span<float const>, std::size_t, tenon::vector_search_options, Accept,
+                     std::vector<tenon::vector_hit>&) const
+        requires(Without != 10);
+        std::uint64_t size() const
+        requires(Without != 11);
+        std::size_t dim() const
+        requires(Without != 12);
+        result<void> validate() const
+        requires(Without != 13);
+        position where(std::size_t) const
+        requires(Without != 14);
+        std::span<float const> row(std::size_t) const
+        requires(Without != 15);
     };
 };
 static_assert(unneeded<15>([]<int W>() { return tenon::vector_index<vector_index_with<W>>; }) == -1);
@@ -285,24 +380,35 @@ struct spatial_index_with {
     using policy_axis = unless<Without == 1, axis::spatial_index, other_axis>;
     static constexpr name_type<Without == 2> name{};
     struct delta {
-        void insert(tenon::lonlat, position) requires(Without != 3);
+        void insert(tenon::lonlat, position)
+        requires(Without != 3);
         template <class Visit>
-        void within(tenon::lonlat_box const&, Visit) const requires(Without != 4);
+        void within(tenon::lonlat_box const&, Visit) const
+        requires(Without != 4);
         template <class Accept>
-        void closest(tenon::lonlat, std::size_t, Accept, std::vector<tenon::near_hit>&) const requires(Without != 5);
-        std::uint64_t size() const requires(Without != 6);
+        void closest(tenon::lonlat, std::size_t, Accept, std::vector<tenon::near_hit>&) const
+        requires(Without != 5);
+        std::uint64_t size() const
+        requires(Without != 6);
     };
-    static result<byte_vector> build(std::span<tenon::point_entry const>) requires(Without != 7);
+    static result<byte_vector> build(std::span<tenon::point_entry const>)
+    requires(Without != 7);
     struct view {
-        static result<view> open(byte_view) requires(Without != 8);
+        static result<view> open(byte_view)
+        requires(Without != 8);
         template <class Visit>
-        void within(tenon::lonlat_box const&, Visit) const requires(Without != 9);
+        void within(tenon::lonlat_box const&, Visit) const
+        requires(Without != 9);
         template <class Accept>
-        void closest(tenon::lonlat, std::size_t, Accept, std::vector<tenon::near_hit>&) const requires(Without != 10);
-        std::uint64_t size() const requires(Without != 11);
-        result<void>  validate() const requires(Without != 12);
+        void closest(tenon::lonlat, std::size_t, Accept, std::vector<tenon::near_hit>&) const
+        requires(Without != 10);
+        std::uint64_t size() const
+        requires(Without != 11);
+        result<void> validate() const
+        requires(Without != 12);
         template <class Visit>
-        void each(Visit) const requires(Without != 13);
+        void each(Visit) const
+        requires(Without != 13);
     };
 };
 static_assert(unneeded<13>([]<int W>() { return tenon::spatial_index<spatial_index_with<W>>; }) == -1);
@@ -313,24 +419,36 @@ struct text_index_with {
     static constexpr name_type<Without == 2> name{};
     struct analyzer {
         template <class Visit>
-        static void analyze(std::string_view, Visit) requires(Without != 3);
+        static void analyze(std::string_view, Visit)
+        requires(Without != 3);
     };
     struct delta {
-        void insert(std::string_view, position) requires(Without != 4);
+        void insert(std::string_view, position)
+        requires(Without != 4);
         template <class Visit>
-        void postings(std::string_view, Visit) const requires(Without != 5);
-        std::uint64_t size() const requires(Without != 6);
-        std::uint64_t total_length() const requires(Without != 7);
+        void postings(std::string_view, Visit) const
+        requires(Without != 5);
+        std::uint64_t size() const
+        requires(Without != 6);
+        std::uint64_t total_length() const
+        requires(Without != 7);
     };
-    static std::uint32_t       length(std::string_view) requires(Without != 8);
-    static result<byte_vector> build(std::span<tenon::text_entry const>) requires(Without != 9);
+    static std::uint32_t length(std::string_view)
+    requires(Without != 8);
+    static result<byte_vector> build(std::span<tenon::text_entry const>)
+    requires(Without != 9);
     struct view {
-        static result<view> open(byte_view) requires(Without != 10);
+        static result<view> open(byte_view)
+        requires(Without != 10);
         template <class Visit>
-        void postings(std::string_view, Visit) const requires(Without != 11);
-        std::uint64_t size() const requires(Without != 12);
-        std::uint64_t total_length() const requires(Without != 13);
-        result<void>  validate() const requires(Without != 14);
+        void postings(std::string_view, Visit) const
+        requires(Without != 11);
+        std::uint64_t size() const
+        requires(Without != 12);
+        std::uint64_t total_length() const
+        requires(Without != 13);
+        result<void> validate() const
+        requires(Without != 14);
     };
 };
 static_assert(unneeded<14>([]<int W>() { return tenon::text_index<text_index_with<W>>; }) == -1);
@@ -340,13 +458,17 @@ static_assert(unneeded<14>([]<int W>() { return tenon::text_index<text_index_wit
 template <int Without>
 struct concurrency_with {
     using policy_axis = unless<Without == 1, axis::concurrency, other_axis>;
-    static constexpr name_type<Without == 2>              name{};
+    static constexpr name_type<Without == 2>             name{};
     static constexpr unless<Without == 3, bool, no_text> validates_writes{};
     static constexpr unless<Without == 4, bool, no_text> validates_reads{};
     struct gate {
-        gate() requires(Without != 5) = default;
-        void enter() requires(Without != 6);
-        void leave() requires(Without != 7);
+        gate()
+        requires(Without != 5)
+        = default;
+        void enter()
+        requires(Without != 6);
+        void leave()
+        requires(Without != 7);
     };
 };
 static_assert(unneeded<7>([]<int W>() { return tenon::concurrency<concurrency_with<W>>; }) == -1);
@@ -356,9 +478,12 @@ struct work_with {
     using policy_axis = unless<Without == 1, axis::work, other_axis>;
     static constexpr name_type<Without == 2> name{};
     struct worker {
-        explicit worker(std::function<void()>) requires(Without != 3);
-        void wake() requires(Without != 4);
-        void stop() requires(Without != 5);
+        explicit worker(std::function<void()>)
+        requires(Without != 3);
+        void wake()
+        requires(Without != 4);
+        void stop()
+        requires(Without != 5);
     };
 };
 static_assert(unneeded<5>([]<int W>() { return tenon::work<work_with<W>>; }) == -1);
@@ -366,22 +491,35 @@ static_assert(unneeded<5>([]<int W>() { return tenon::work<work_with<W>>; }) == 
 template <int Without>
 struct index_kind_with {
     using value_type = std::string;
-    static std::string   describe() requires(Without != 1);
-    static result<void>  check(std::string const&) requires(Without != 2);
-    static std::uint64_t weight(std::string const&) requires(Without != 3);
+    static std::string describe()
+    requires(Without != 1);
+    static result<void> check(std::string const&)
+    requires(Without != 2);
+    static std::uint64_t weight(std::string const&)
+    requires(Without != 3);
     struct delta {
-        delta() requires(Without != 4) = default;
-        void insert(std::string const&, byte_view, position) requires(Without != 5);
+        delta()
+        requires(Without != 4)
+        = default;
+        void insert(std::string const&, byte_view, position)
+        requires(Without != 5);
     };
     struct builder {
-        builder() requires(Without != 6) = default;
-        void                add(std::string const&, byte_view, position) requires(Without != 7);
-        result<byte_vector> finish() requires(Without != 8);
+        builder()
+        requires(Without != 6)
+        = default;
+        void add(std::string const&, byte_view, position)
+        requires(Without != 7);
+        result<byte_vector> finish()
+        requires(Without != 8);
     };
     struct part {
-        static result<part> open(byte_view) requires(Without != 9);
-        result<void>        validate() const requires(Without != 10);
-        std::uint64_t       size() const requires(Without != 11);
+        static result<part> open(byte_view)
+        requires(Without != 9);
+        result<void> validate() const
+        requires(Without != 10);
+        std::uint64_t size() const
+        requires(Without != 11);
     };
 };
 static_assert(unneeded<11>([]<int W>() { return tenon::index_kind<index_kind_with<W>>; }) == -1);
@@ -389,7 +527,9 @@ static_assert(unneeded<11>([]<int W>() { return tenon::index_kind<index_kind_wit
 /// What becomes a column or a key through a codec of its own.
 template <int Without>
 struct value_with {
-    value_with() requires(Without != 5) = default;
+    value_with()
+    requires(Without != 5)
+    = default;
 };
 
 }  // namespace
@@ -397,9 +537,12 @@ struct value_with {
 template <int Without>
 struct tenon::column_codec<value_with<Without>> {
     static constexpr unless<Without == 1, std::size_t, no_text> fixed_size{};
-    static void        encode(byte_vector&, value_with<Without> const&) requires(Without != 2);
-    static bool        decode(byte_view, value_with<Without>&) requires(Without != 3);
-    static std::string name() requires(Without != 4);
+    static void                                                 encode(byte_vector&, value_with<Without> const&)
+    requires(Without != 2);
+    static bool decode(byte_view, value_with<Without>&)
+    requires(Without != 3);
+    static std::string name()
+    requires(Without != 4);
 };
 static_assert(unneeded<5>([]<int W>() { return tenon::column_value<value_with<W>>; }) == -1);
 
@@ -408,9 +551,12 @@ struct tenon::key_codec<value_with<Without>> {
     static constexpr unless<Without == 1, bool, no_text>        fixed_size{};
     static constexpr unless<Without == 2, std::size_t, no_text> size{};
     static constexpr unless<Without == 3, bool, no_text>        exact_u64{};
-    static bool                       encodable(value_with<Without> const&) requires(Without != 4);
-    static void                       encode(byte_vector&, value_with<Without> const&) requires(Without != 5);
-    static result<value_with<Without>> decode(byte_reader&) requires(Without != 6);
+    static bool                                                 encodable(value_with<Without> const&)
+    requires(Without != 4);
+    static void encode(byte_vector&, value_with<Without> const&)
+    requires(Without != 5);
+    static result<value_with<Without>> decode(byte_reader&)
+    requires(Without != 6);
 };
 static_assert(unneeded<5>([]<int W>() { return tenon::key_encodable<value_with<W>>; }) == -1);
 static_assert(unneeded<6>([]<int W>() { return tenon::key_decodable<value_with<W>>; }) == -1);

@@ -25,7 +25,7 @@ struct directory {
 
 /// Item i costs i * i % 17; those with prices in [3, 9) by price and id.
 void check_items(face& db, std::uint64_t items, std::uint64_t without) {
-    auto const priced = [&](std::uint64_t i) { return static_cast<std::int64_t>(i * i % 17); };
+    auto const                 priced = [&](std::uint64_t i) { return static_cast<std::int64_t>(i * i % 17); };
     std::vector<std::uint64_t> expected;
     for (std::int64_t price = 3; price < 9; ++price)
         for (std::uint64_t i = 1; i <= items; ++i)
@@ -90,7 +90,8 @@ void live(combination const& c) {
         REQUIRE_MESSAGE(again.has_value(), (again ? "" : again.error().message));
         auto& db = **again;
         check_items(db, persists ? 35 + static_cast<std::uint64_t>(time) : 0, persists ? 7 : 0);
-        if (persists) REQUIRE(db.put(some(36 + static_cast<std::uint64_t>(time), 36 + static_cast<std::uint64_t>(time))));
+        if (persists)
+            REQUIRE(db.put(some(36 + static_cast<std::uint64_t>(time), 36 + static_cast<std::uint64_t>(time))));
         REQUIRE(db.close());
     }
 }
@@ -105,11 +106,17 @@ inline constexpr bool legal = tenon::assemblable<items, F, S, L, C, tenon::inlin
 
 /// How many products are legal. One loop of types inside the other.
 template <class F, class S, class L, class... C>
-constexpr std::size_t count(list<C...>) { return (std::size_t{0} + ... + std::size_t{legal<F, S, L, C>}); }
+constexpr std::size_t count(list<C...>) {
+    return (std::size_t{0} + ... + std::size_t{legal<F, S, L, C>});
+}
 template <class F, class S, class... L>
-constexpr std::size_t count_logs(list<L...>) { return (std::size_t{0} + ... + count<F, S, L>(concurrencies{})); }
+constexpr std::size_t count_logs(list<L...>) {
+    return (std::size_t{0} + ... + count<F, S, L>(concurrencies{}));
+}
 template <class F, class... S>
-constexpr std::size_t count_stores(list<S...>) { return (std::size_t{0} + ... + count_logs<F, S>(logs{})); }
+constexpr std::size_t count_stores(list<S...>) {
+    return (std::size_t{0} + ... + count_logs<F, S>(logs{}));
+}
 
 static_assert(files::size * stores::size * logs::size * concurrencies::size == 180);
 static_assert(count_stores<tenon::posix_files>(stores{}) == 90, "every store works on files of the operating system");
@@ -121,25 +128,34 @@ constexpr bool order_is_free() {
     using f = tenon::posix_files;
     using w = tenon::inline_work;
     using r = tenon::recipe_of<items, f, S, L, C, w>;
-    return std::is_same_v<r, tenon::recipe_of<w, C, L, S, f, items>> && std::is_same_v<r, tenon::recipe_of<L, items, w, S, C, f>> &&
+    return std::is_same_v<r, tenon::recipe_of<w, C, L, S, f, items>> &&
+           std::is_same_v<r, tenon::recipe_of<L, items, w, S, C, f>> &&
            std::is_same_v<r, tenon::recipe_of<C, S, items, L, f, w>>;
 }
 static_assert([]<class... S>(list<S...>) {
     return ([]<class T, class... L>(std::type_identity<T>, list<L...>) {
-        return ([]<class T2, class L2, class... C>(std::type_identity<T2>, std::type_identity<L2>, list<C...>) { return (order_is_free<T2, L2, C>() && ...); }(
-                    std::type_identity<T>{}, std::type_identity<L>{}, concurrencies{}) && ...);
-    }(std::type_identity<S>{}, logs{}) && ...);
+        return ([]<class T2, class L2, class... C>(std::type_identity<T2>, std::type_identity<L2>, list<C...>) {
+            return (order_is_free<T2, L2, C>() && ...);
+        }(std::type_identity<T>{}, std::type_identity<L>{}, concurrencies{}) &&
+                ...);
+    }(std::type_identity<S>{}, logs{}) &&
+            ...);
 }(stores{}));
 
 // Spelled-out defaults are the same engine, each alone and all together.
 template <class... P>
-inline constexpr bool same_as_default = std::is_same_v<typename tenon::database<items, P...>::engine_type, typename tenon::database<items>::engine_type>;
-static_assert(same_as_default<tenon::posix_files> && same_as_default<tenon::checksummed<tenon::mmap_store<>>> && same_as_default<tenon::segmented_wal<>> &&
-              same_as_default<tenon::segmented_wal<tenon::group_commit>> && same_as_default<tenon::mvcc<>> && same_as_default<tenon::mvcc<tenon::serializable>> &&
+inline constexpr bool same_as_default =
+    std::is_same_v<typename tenon::database<items, P...>::engine_type, typename tenon::database<items>::engine_type>;
+static_assert(same_as_default<tenon::posix_files> && same_as_default<tenon::checksummed<tenon::mmap_store<>>> &&
+              same_as_default<tenon::segmented_wal<>> && same_as_default<tenon::segmented_wal<tenon::group_commit>> &&
+              same_as_default<tenon::mvcc<>> && same_as_default<tenon::mvcc<tenon::serializable>> &&
               same_as_default<tenon::background>);
-static_assert(same_as_default<tenon::background, tenon::mvcc<>, tenon::segmented_wal<>, tenon::checksummed<tenon::mmap_store<>>, tenon::posix_files>);
-static_assert(std::is_same_v<typename tenon::database<tenon::background, tenon::mvcc<>, items>::engine_type, typename tenon::database<items>::engine_type>);
-static_assert(!same_as_default<tenon::mvcc<tenon::snapshot_isolation>> && !same_as_default<tenon::mmap_store<>> && !same_as_default<tenon::inline_work>);
+static_assert(same_as_default<tenon::background, tenon::mvcc<>, tenon::segmented_wal<>,
+                              tenon::checksummed<tenon::mmap_store<>>, tenon::posix_files>);
+static_assert(std::is_same_v<typename tenon::database<tenon::background, tenon::mvcc<>, items>::engine_type,
+                             typename tenon::database<items>::engine_type>);
+static_assert(!same_as_default<tenon::mvcc<tenon::snapshot_isolation>> && !same_as_default<tenon::mmap_store<>> &&
+              !same_as_default<tenon::inline_work>);
 }  // namespace
 
 TEST_CASE("each combination has its own name") {

@@ -2,8 +2,8 @@
 // All databases that can be made of the library's stores, logs and concurrency policies, and one short life for each.
 #pragma once
 
-#include "tenon/database.hpp"
 #include "tenon/concurrency/single_writer.hpp"
+#include "tenon/database.hpp"
 #include "tenon/file/memory.hpp"
 #include "tenon/filter/no_filter.hpp"
 #include "tenon/ordered_index/sorted_array.hpp"
@@ -26,18 +26,22 @@ struct item {
     std::uint64_t id    = 0;
     std::int64_t  price = 0;
 };
-using items = tenon::table<"items", item, tenon::columns<&item::id, &item::price>, tenon::primary<&item::id, tenon::sorted_array>,
-                           tenon::ordered<&item::price, tenon::sorted_array>, tenon::no_filter>;
+using items =
+    tenon::table<"items", item, tenon::columns<&item::id, &item::price>, tenon::primary<&item::id, tenon::sorted_array>,
+                 tenon::ordered<&item::price, tenon::sorted_array>, tenon::no_filter>;
 
 template <class... T>
 struct list {
     static constexpr std::size_t size = sizeof...(T);
 };
-using files         = list<tenon::posix_files, tenon::memory_files>;
-using stores        = list<tenon::memory_store, tenon::file_store<>, tenon::mmap_store<>, tenon::checksummed<tenon::file_store<>>, tenon::checksummed<tenon::mmap_store<>>>;
-using logs          = list<tenon::no_wal, tenon::memory_wal, tenon::segmented_wal<tenon::group_commit>, tenon::segmented_wal<tenon::sync_each_commit>,
-                  tenon::segmented_wal<tenon::sync_interval>, tenon::segmented_wal<tenon::no_sync>>;
-using concurrencies = list<tenon::single_writer, tenon::mvcc<tenon::snapshot_isolation>, tenon::mvcc<tenon::serializable>>;
+using files  = list<tenon::posix_files, tenon::memory_files>;
+using stores = list<tenon::memory_store, tenon::file_store<>, tenon::mmap_store<>,
+                    tenon::checksummed<tenon::file_store<>>, tenon::checksummed<tenon::mmap_store<>>>;
+using logs   = list<tenon::no_wal, tenon::memory_wal, tenon::segmented_wal<tenon::group_commit>,
+                    tenon::segmented_wal<tenon::sync_each_commit>, tenon::segmented_wal<tenon::sync_interval>,
+                    tenon::segmented_wal<tenon::no_sync>>;
+using concurrencies =
+    list<tenon::single_writer, tenon::mvcc<tenon::snapshot_isolation>, tenon::mvcc<tenon::serializable>>;
 
 template <class... Policies>
 struct database : tenon::database<Policies...> {
@@ -48,15 +52,15 @@ struct database : tenon::database<Policies...> {
 struct face {
     virtual ~face() = default;
 
-    virtual tenon::result<void>                       put(std::vector<item> const& rows) = 0;
-    virtual tenon::result<bool>                       erase(std::uint64_t id)            = 0;
-    virtual tenon::result<std::optional<item>>        get(std::uint64_t id) const        = 0;
+    virtual tenon::result<void>                       put(std::vector<item> const& rows)                  = 0;
+    virtual tenon::result<bool>                       erase(std::uint64_t id)                             = 0;
+    virtual tenon::result<std::optional<item>>        get(std::uint64_t id) const                         = 0;
     virtual tenon::result<std::vector<std::uint64_t>> by_price(std::int64_t low, std::int64_t high) const = 0;
-    virtual tenon::result<std::uint64_t>              count() const  = 0;
-    virtual tenon::result<void>                       flush()        = 0;
-    virtual tenon::result<void>                       compact()      = 0;
-    virtual tenon::result<std::uint64_t>              verify() const = 0;
-    virtual tenon::result<void>                       close()        = 0;
+    virtual tenon::result<std::uint64_t>              count() const                                       = 0;
+    virtual tenon::result<void>                       flush()                                             = 0;
+    virtual tenon::result<void>                       compact()                                           = 0;
+    virtual tenon::result<std::uint64_t>              verify() const                                      = 0;
+    virtual tenon::result<void>                       close()                                             = 0;
     /// Two transactions at once. Each writes the same row; or each reads what the other writes. The error of the one that commits last.
     virtual tenon::result<void> race(std::uint64_t first, std::uint64_t second) = 0;
 };
@@ -83,7 +87,9 @@ public:
         if (auto done = ended(tx); !done) return tenon::fail(std::move(done).error());
         return there;
     }
-    tenon::result<std::optional<item>> get(std::uint64_t id) const override { return db_.snapshot().template get<item>(id); }
+    tenon::result<std::optional<item>> get(std::uint64_t id) const override {
+        return db_.snapshot().template get<item>(id);
+    }
     tenon::result<std::vector<std::uint64_t>> by_price(std::int64_t low, std::int64_t high) const override {
         std::vector<std::uint64_t> out;
         auto const                 view = db_.snapshot();
@@ -149,10 +155,13 @@ void add_combination(std::vector<combination>& out) {
     if constexpr (tenon::assemblable<items, tenon::posix_files, Store, Log, Concurrency, tenon::inline_work>) {
         using db = database<items, tenon::posix_files, Store, Log, Concurrency, tenon::inline_work>;
         std::string sync;
-        if constexpr (requires { typename Log::sync_policy_type; }) sync = "<" + std::string(Log::sync_policy_type::name) + ">";
-        out.push_back({std::string(Store::name) + ", " + std::string(Log::name) + sync + ", " + std::string(Concurrency::name),
-                       {Store::persistent, Log::promise != tenon::survives::nothing, Concurrency::validates_writes, Concurrency::validates_reads},
-                       &open_as<db>});
+        if constexpr (requires { typename Log::sync_policy_type; })
+            sync = "<" + std::string(Log::sync_policy_type::name) + ">";
+        out.push_back(
+            {std::string(Store::name) + ", " + std::string(Log::name) + sync + ", " + std::string(Concurrency::name),
+             {Store::persistent, Log::promise != tenon::survives::nothing, Concurrency::validates_writes,
+              Concurrency::validates_reads},
+             &open_as<db>});
     }
 }
 /// A store with every log and every concurrency policy.
@@ -160,8 +169,9 @@ template <class Store>
 std::vector<combination> combinations_of() {
     std::vector<combination> out;
     [&]<class... Log>(list<Log...>) {
-        (([&]<class L, class... Concurrency>(std::type_identity<L>, list<Concurrency...>) { (add_combination<Store, L, Concurrency>(out), ...); }(
-             std::type_identity<Log>{}, concurrencies{})),
+        (([&]<class L, class... Concurrency>(std::type_identity<L>, list<Concurrency...>) {
+             (add_combination<Store, L, Concurrency>(out), ...);
+         }(std::type_identity<Log>{}, concurrencies{})),
          ...);
     }(logs{});
     return out;

@@ -3,9 +3,9 @@
 #include "tenon/page_store/checksummed.hpp"
 
 struct own_log {
-    using policy_axis = tenon::axis::wal;
+    using policy_axis                      = tenon::axis::wal;
     static constexpr std::string_view name = "log", format = "log";
-    static constexpr bool persistent = true;
+    static constexpr bool             persistent = true;
 };
 
 #ifdef SHOULD_FAIL

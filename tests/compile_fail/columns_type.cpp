@@ -3,11 +3,11 @@
 #include "tenon/run/schema.hpp"
 
 struct place {
-    int*                  opaque = nullptr;
-    std::uint64_t         id = 0;
-    std::string           name;
-    tenon::lonlat         where;
-    std::array<float, 4>  look{};
+    int*                 opaque = nullptr;
+    std::uint64_t        id     = 0;
+    std::string          name;
+    tenon::lonlat        where;
+    std::array<float, 4> look{};
 };
 
 #ifdef SHOULD_FAIL

@@ -2,7 +2,6 @@
 // expect: tenon::flat<Metric>: Metric must be a policy on axis::metric
 #include "tenon/vector_index/flat.hpp"
 
-
 #ifdef SHOULD_FAIL
 static_assert(sizeof(tenon::flat<int>) > 0);
 #else

@@ -2,7 +2,6 @@
 // expect: tenon::hnsw: EfConstruction must be at least M
 #include "tenon/vector_index/hnsw.hpp"
 
-
 #ifdef SHOULD_FAIL
 static_assert(sizeof(tenon::hnsw<tenon::archetype::metric_policy, 16, 8>) > 0);
 #else

@@ -2,7 +2,6 @@
 // expect: tenon::hnsw: EfSearch must be at least 1
 #include "tenon/vector_index/hnsw.hpp"
 
-
 #ifdef SHOULD_FAIL
 static_assert(sizeof(tenon::hnsw<tenon::archetype::metric_policy, 16, 200, 0>) > 0);
 #else

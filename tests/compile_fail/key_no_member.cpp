@@ -3,10 +3,10 @@
 #include "tenon/run/schema.hpp"
 
 struct place {
-    std::uint64_t         id = 0;
-    std::string           name;
-    tenon::lonlat         where;
-    std::array<float, 4>  look{};
+    std::uint64_t        id = 0;
+    std::string          name;
+    tenon::lonlat        where;
+    std::array<float, 4> look{};
 };
 
 #ifdef SHOULD_FAIL

@@ -4,7 +4,6 @@
 #include "tenon/file/posix.hpp"
 #include "tenon/page_store/mmap.hpp"
 
-
 #ifdef SHOULD_FAIL
 static_assert(sizeof(tenon::mmap_store<>::store<tenon::archetype::file_policy>) > 0);
 #else

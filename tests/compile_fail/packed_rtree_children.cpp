@@ -2,7 +2,6 @@
 // expect: tenon: packed_rtree<NodeSize>: choose 2 to 64 children a node
 #include "tenon/spatial_index/packed_rtree.hpp"
 
-
 #ifdef SHOULD_FAIL
 static_assert(sizeof(tenon::packed_rtree<1>) > 0);
 #else

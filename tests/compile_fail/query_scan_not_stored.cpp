@@ -5,7 +5,10 @@
 struct place {
     std::uint64_t id = 0, forgotten = 0;
 };
-struct atlas_db : tenon::database<tenon::table<"places", place, tenon::columns<&place::id>, tenon::primary<&place::id>>> { using database::database; };
+struct atlas_db
+    : tenon::database<tenon::table<"places", place, tenon::columns<&place::id>, tenon::primary<&place::id>>> {
+    using database::database;
+};
 
 #ifdef SHOULD_FAIL
 auto ask(atlas_db::snapshot_type const& view) { return view.scan<&place::forgotten>(1u, 2u); }

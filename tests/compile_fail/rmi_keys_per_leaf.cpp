@@ -2,7 +2,6 @@
 // expect: tenon::rmi: KeysPerLeaf must lie between 1 and 1048576
 #include "tenon/ordered_index/rmi.hpp"
 
-
 #ifdef SHOULD_FAIL
 static_assert(sizeof(tenon::rmi<tenon::linear_spline, tenon::linear, 0>) > 0);
 #else

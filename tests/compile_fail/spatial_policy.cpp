@@ -3,16 +3,18 @@
 #include "tenon/assembly/table.hpp"
 
 struct place {
-    std::uint64_t         id = 0;
-    std::string           name;
-    tenon::lonlat         where;
-    std::array<float, 4>  look{};
+    std::uint64_t        id = 0;
+    std::string          name;
+    tenon::lonlat        where;
+    std::array<float, 4> look{};
 };
 
 #ifdef SHOULD_FAIL
-using table = tenon::table<"places", place, tenon::columns<&place::id, &place::name, &place::where, &place::look>, tenon::primary<&place::id>, tenon::spatial<&place::where, tenon::bloom<>>>;
+using table = tenon::table<"places", place, tenon::columns<&place::id, &place::name, &place::where, &place::look>,
+                           tenon::primary<&place::id>, tenon::spatial<&place::where, tenon::bloom<>>>;
 static_assert(sizeof(table) > 0);
 #else
-using table = tenon::table<"places", place, tenon::columns<&place::id, &place::name, &place::where, &place::look>, tenon::primary<&place::id>, tenon::spatial<&place::where, tenon::packed_rtree<>>>;
+using table = tenon::table<"places", place, tenon::columns<&place::id, &place::name, &place::where, &place::look>,
+                           tenon::primary<&place::id>, tenon::spatial<&place::where, tenon::packed_rtree<>>>;
 static_assert(sizeof(table) > 0);
 #endif

@@ -3,19 +3,21 @@
 #include "tenon/assembly/table.hpp"
 
 struct place {
-    std::uint64_t         id = 0;
-    std::string           name;
-    tenon::lonlat         where;
-    std::array<float, 4>  look{};
+    std::uint64_t        id = 0;
+    std::string          name;
+    tenon::lonlat        where;
+    std::array<float, 4> look{};
 };
 struct other {
     std::uint64_t id = 0;
 };
 
 #ifdef SHOULD_FAIL
-using table = tenon::table<"places", place, tenon::columns<&place::id, &place::name, &place::where, &place::look>, tenon::primary<&other::id>>;
+using table = tenon::table<"places", place, tenon::columns<&place::id, &place::name, &place::where, &place::look>,
+                           tenon::primary<&other::id>>;
 static_assert(sizeof(table) > 0);
 #else
-using table = tenon::table<"places", place, tenon::columns<&place::id, &place::name, &place::where, &place::look>, tenon::primary<&place::id>>;
+using table = tenon::table<"places", place, tenon::columns<&place::id, &place::name, &place::where, &place::look>,
+                           tenon::primary<&place::id>>;
 static_assert(sizeof(table) > 0);
 #endif

@@ -5,7 +5,9 @@
 template <bool HasDefault>
 struct row {
     std::uint64_t id = 0;
-    row() requires HasDefault = default;
+    row()
+    requires HasDefault
+    = default;
     explicit row(std::uint64_t i) : id(i) {}
 };
 template <class Row>

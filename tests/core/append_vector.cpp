@@ -83,10 +83,10 @@ TEST_CASE("an append_vector whose element constructor throws is unchanged") {
 }
 
 TEST_CASE("an append_vector is read while it is appended to") {
-    constexpr std::size_t              total = 40000;
-    append_vector<std::uint64_t, 16>   v;
-    std::atomic<int>                   wrong{0};
-    std::vector<std::thread>           readers;
+    constexpr std::size_t            total = 40000;
+    append_vector<std::uint64_t, 16> v;
+    std::atomic<int>                 wrong{0};
+    std::vector<std::thread>         readers;
     for (std::uint64_t t = 0; t < 2; ++t)
         readers.emplace_back([&, t] {
             prng random(t);
@@ -94,10 +94,11 @@ TEST_CASE("an append_vector is read while it is appended to") {
                 n = v.size();
                 for (int i = 0; i < 10 && n > 0; ++i)
                     if (auto const at = random.below(n); v[at] != at * 3) ++wrong;
-                if (n > 100) v.for_each_chunk(n - 100, 100, [&](auto part) {
-                    for (auto x : part)
-                        if (x % 3 != 0) ++wrong;
-                });
+                if (n > 100)
+                    v.for_each_chunk(n - 100, 100, [&](auto part) {
+                        for (auto x : part)
+                            if (x % 3 != 0) ++wrong;
+                    });
             }
         });
     for (std::uint64_t i = 0; i < total; ++i) v.push_back(i * 3);

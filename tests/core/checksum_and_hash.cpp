@@ -24,12 +24,16 @@ TEST_CASE("hashes keep their golden values for ever, because filters on disk hol
         std::string_view text;
         std::uint64_t    plain, seed42;
     };
-    for (auto const& k : {known{"", 0x00fa2a8a07b73bdf, 0xc3d8b41c818d1e1c}, known{"a", 0x3afa521cd8501044, 0x2a2ba3ab4834850c},
-                          known{"ab", 0x6740ed98d8a75824, 0x0716fdbd9289c99e}, known{"abc", 0x506bf1a3542294c7, 0x28d81600a80a2b17},
-                          known{"abcd", 0xdd91fe5f9928310a, 0x0836b620e6ab5292}, known{"abcdefg", 0x9bed7931e2708370, 0x69f87676808330d1},
-                          known{"abcdefgh", 0x05f1431cea2d1bb2, 0xd611e8fb47bf32ae}, known{"0123456789abcdef", 0x3989f5ce87abeb82, 0xb7977342adb8925d},
-                          known{"0123456789abcdefg", 0x9428997b072d1132, 0x7de2e291c455da5e},
-                          known{"The tongue that fits a mortise: parts that lock together without nails.", 0xcb32de03bd1249b3, 0xe434551c612a18b1}}) {
+    for (auto const& k :
+         {known{"", 0x00fa2a8a07b73bdf, 0xc3d8b41c818d1e1c}, known{"a", 0x3afa521cd8501044, 0x2a2ba3ab4834850c},
+          known{"ab", 0x6740ed98d8a75824, 0x0716fdbd9289c99e}, known{"abc", 0x506bf1a3542294c7, 0x28d81600a80a2b17},
+          known{"abcd", 0xdd91fe5f9928310a, 0x0836b620e6ab5292},
+          known{"abcdefg", 0x9bed7931e2708370, 0x69f87676808330d1},
+          known{"abcdefgh", 0x05f1431cea2d1bb2, 0xd611e8fb47bf32ae},
+          known{"0123456789abcdef", 0x3989f5ce87abeb82, 0xb7977342adb8925d},
+          known{"0123456789abcdefg", 0x9428997b072d1132, 0x7de2e291c455da5e},
+          known{"The tongue that fits a mortise: parts that lock together without nails.", 0xcb32de03bd1249b3,
+                0xe434551c612a18b1}}) {
         CAPTURE(k.text);
         CHECK(hash_bytes(as_bytes(k.text)) == k.plain);
         CHECK(hash_bytes(as_bytes(k.text), 42) == k.seed42);

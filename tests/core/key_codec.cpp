@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tenon/core/contract.hpp"
 #include "tenon/core/key_codec.hpp"
+#include "tenon/core/contract.hpp"
 #include "tenon/core/prng.hpp"
 #include "tenon/core/uuid.hpp"
 
@@ -44,7 +44,7 @@ void check_values(std::vector<T> values, std::uint64_t seed) {
         return ea != eb && ea.size() <= eb.size() && std::equal(ea.begin(), ea.end(), eb.begin());  // prefix-free
     };
     std::size_t bad_trip = 0, bad_order = 0, bad_size = 0, bad_cut = 0;
-    prng random(seed);
+    prng        random(seed);
     for (std::size_t i = 0; i < values.size(); ++i) {
         auto const bytes = encode_key(values[i]);
         auto const back  = decode_key<T>(bytes);
@@ -63,7 +63,8 @@ void check_values(std::vector<T> values, std::uint64_t seed) {
 template <class T>
 std::vector<T> all_of() {
     std::vector<T> out;
-    for (std::int64_t v = std::numeric_limits<T>::min(); v <= std::numeric_limits<T>::max(); ++v) out.push_back(static_cast<T>(v));
+    for (std::int64_t v = std::numeric_limits<T>::min(); v <= std::numeric_limits<T>::max(); ++v)
+        out.push_back(static_cast<T>(v));
     return out;
 }
 /// Random integers of every magnitude, and those around the powers of two.
@@ -79,7 +80,9 @@ std::vector<T> some_of(std::uint64_t seed) {
         }
         for (int i = 0; i < 20; ++i) {
             T v = 0;
-            for (unsigned at = 0; at < sizeof(T); at += 8) v = static_cast<T>((sizeof(T) > 8 ? static_cast<T>(v << (sizeof(T) > 8 ? 64 : 0)) : v) | static_cast<T>(random()));
+            for (unsigned at = 0; at < sizeof(T); at += 8)
+                v = static_cast<T>((sizeof(T) > 8 ? static_cast<T>(v << (sizeof(T) > 8 ? 64 : 0)) : v) |
+                                   static_cast<T>(random()));
             out.push_back(static_cast<T>(v >> bit));
         }
     }
@@ -92,9 +95,20 @@ std::vector<T> some_of(std::uint64_t seed) {
 template <class T, class Bits>
 std::vector<T> floats(std::uint64_t seed) {
     using limits = std::numeric_limits<T>;
-    std::vector<T> out{0, 1, -1, limits::min(), -limits::min(), limits::denorm_min(), -limits::denorm_min(), limits::max(), limits::lowest(), limits::infinity(),
-                       -limits::infinity(), limits::epsilon(), static_cast<T>(1) + limits::epsilon()};
-    prng random(seed);
+    std::vector<T> out{0,
+                       1,
+                       -1,
+                       limits::min(),
+                       -limits::min(),
+                       limits::denorm_min(),
+                       -limits::denorm_min(),
+                       limits::max(),
+                       limits::lowest(),
+                       limits::infinity(),
+                       -limits::infinity(),
+                       limits::epsilon(),
+                       static_cast<T>(1) + limits::epsilon()};
+    prng           random(seed);
     while (out.size() < 5000)
         if (auto const v = std::bit_cast<T>(static_cast<Bits>(random())); !std::isnan(v)) out.push_back(v);
     return out;
@@ -102,7 +116,9 @@ std::vector<T> floats(std::uint64_t seed) {
 /// Strings over few characters, zeros and FF among them, so that common beginnings abound.
 std::string any_string(prng& random) {
     std::string out(random.below(6), ' ');
-    for (auto& c : out) c = "\0\1\xfe\xff" "a"[random.below(5)];
+    for (auto& c : out)
+        c = "\0\1\xfe\xff"
+            "a"[random.below(5)];
     return out;
 }
 std::string hex(byte_view bytes) {
@@ -168,9 +184,9 @@ TEST_CASE("floating-point numbers come back in total order, both zeros are one, 
 }
 
 TEST_CASE("strings and byte vectors come back and keep their order, zeros inside included") {
-    constexpr std::uint64_t seed = 11;
-    prng                    random(seed);
-    std::vector<std::string>               strings{"", std::string(1, '\0'), std::string(2, '\0'), "a", std::string("a\0b", 3)};
+    constexpr std::uint64_t  seed = 11;
+    prng                     random(seed);
+    std::vector<std::string> strings{"", std::string(1, '\0'), std::string(2, '\0'), "a", std::string("a\0b", 3)};
     std::vector<std::vector<std::byte>>    bytes;
     std::vector<std::vector<std::uint8_t>> octets;
     for (int i = 0; i < 3000; ++i) strings.push_back(any_string(random));
@@ -188,23 +204,26 @@ TEST_CASE("strings and byte vectors come back and keep their order, zeros inside
 }
 
 TEST_CASE("composite keys order by their first part, then the next") {
-    constexpr std::uint64_t seed = 12;
-    prng                    random(seed);
-    std::vector<std::tuple<std::string, std::int32_t, std::string>>    tuples;
-    std::vector<std::pair<std::optional<std::string>, std::uint8_t>>   pairs;
-    std::vector<std::optional<std::optional<std::int16_t>>>            nested;
-    std::vector<std::array<std::uint8_t, 3>>                           arrays;
-    std::vector<std::array<std::string, 2>>                            string_arrays;
-    std::vector<uuid>                                                  ids;
-    std::vector<std::chrono::sys_time<std::chrono::microseconds>>      times;
-    std::vector<std::chrono::duration<double>>                         spans;
+    constexpr std::uint64_t                                          seed = 12;
+    prng                                                             random(seed);
+    std::vector<std::tuple<std::string, std::int32_t, std::string>>  tuples;
+    std::vector<std::pair<std::optional<std::string>, std::uint8_t>> pairs;
+    std::vector<std::optional<std::optional<std::int16_t>>>          nested;
+    std::vector<std::array<std::uint8_t, 3>>                         arrays;
+    std::vector<std::array<std::string, 2>>                          string_arrays;
+    std::vector<uuid>                                                ids;
+    std::vector<std::chrono::sys_time<std::chrono::microseconds>>    times;
+    std::vector<std::chrono::duration<double>>                       spans;
     for (int i = 0; i < 3000; ++i) {
         tuples.emplace_back(any_string(random), static_cast<std::int32_t>(random.between(-2, 2)), any_string(random));
-        pairs.emplace_back(random.chance(0.2) ? std::nullopt : std::optional(any_string(random)), static_cast<std::uint8_t>(random.below(3)));
-        nested.push_back(random.chance(0.1)   ? std::nullopt
-                         : random.chance(0.1) ? std::optional(std::optional<std::int16_t>{})
-                                              : std::optional(std::optional(static_cast<std::int16_t>(random.between(-9, 9)))));
-        arrays.push_back({static_cast<std::uint8_t>(random.below(3)), static_cast<std::uint8_t>(random()), static_cast<std::uint8_t>(random())});
+        pairs.emplace_back(random.chance(0.2) ? std::nullopt : std::optional(any_string(random)),
+                           static_cast<std::uint8_t>(random.below(3)));
+        nested.push_back(random.chance(0.1) ? std::nullopt
+                         : random.chance(0.1)
+                             ? std::optional(std::optional<std::int16_t>{})
+                             : std::optional(std::optional(static_cast<std::int16_t>(random.between(-9, 9)))));
+        arrays.push_back({static_cast<std::uint8_t>(random.below(3)), static_cast<std::uint8_t>(random()),
+                          static_cast<std::uint8_t>(random())});
         string_arrays.push_back({any_string(random), any_string(random)});
         ids.emplace_back();
         for (auto& b : ids.back().bytes) b = static_cast<std::byte>(random.below(4) * 85);
@@ -222,7 +241,8 @@ TEST_CASE("composite keys order by their first part, then the next") {
     check_values(std::vector<std::tuple<>>{{}}, seed);
     static_assert(key_codec<std::pair<std::uint32_t, std::int32_t>>::exact_u64);
     static_assert(key_codec<std::array<std::byte, 8>>::exact_u64 && !key_codec<std::array<std::byte, 9>>::exact_u64);
-    static_assert(key_codec<std::tuple<std::uint64_t, bool>>::size == 9 && !key_codec<std::tuple<std::uint64_t, bool>>::exact_u64);
+    static_assert(key_codec<std::tuple<std::uint64_t, bool>>::size == 9 &&
+                  !key_codec<std::tuple<std::uint64_t, bool>>::exact_u64);
     static_assert(!key_codec<std::optional<bool>>::fixed_size && !key_codec<std::tuple<int, std::string>>::fixed_size);
     static_assert(key_encodable<std::string_view> && !key_decodable<std::string_view>);
 }
@@ -233,7 +253,8 @@ TEST_CASE("keys keep their bytes for ever, because runs on disk hold them") {
     CHECK(hex(encode_key(1.0)) == "bff0000000000000");
     CHECK(hex(encode_key(-1.0f)) == "407fffff");
     CHECK(hex(encode_key(std::string("a\0b", 3))) == "6100ff620000");
-    CHECK(hex(encode_key(std::tuple{std::string("x"), std::optional<std::int8_t>(1), std::optional<bool>()})) == "780000018100");
+    CHECK(hex(encode_key(std::tuple{std::string("x"), std::optional<std::int8_t>(1), std::optional<bool>()})) ==
+          "780000018100");
     CHECK(hex(encode_key(colour::red)) == "7d");
     CHECK(hex(encode_key(*uuid::parse("00112233-4455-6677-8899-aabbccddeeff"))) == "00112233445566778899aabbccddeeff");
     CHECK(key_projection(encode_key(std::string("ab"))) == 0x6162000000000000u);
@@ -243,9 +264,9 @@ TEST_CASE("keys keep their bytes for ever, because runs on disk hold them") {
 TEST_CASE("hostile bytes decode to an error or to a key that encodes to them") {
     constexpr std::uint64_t seed = 13;
     CAPTURE(seed);
-    prng        random(seed);
-    auto const  probe = [](auto type, byte_vector const& bytes) {
-        using T     = decltype(type);
+    prng       random(seed);
+    auto const probe = [](auto type, byte_vector const& bytes) {
+        using T      = decltype(type);
         auto const r = decode_key<T>(bytes);
         if (r) return encode_key(*r) == bytes;
         return r.error().kind == errc::corrupt && !r.error().message.empty();
@@ -268,8 +289,9 @@ TEST_CASE("a UUID is read in either case, written in lower case, and refused wit
     REQUIRE(id.has_value());
     CHECK(id->text() == "00112233-4455-6677-8899-aabbccddeeff");
     CHECK(id->bytes[15] == std::byte{0xff});
-    for (std::string_view bad : {"", "00112233-4455-6677-8899-aabbccddeef", "00112233-4455-6677-8899-aabbccddeefg", "001122334-455-6677-8899-aabbccddeeff",
-                                 "00112233-4455-6677-8899-aabbccddeeff0", "{0112233-4455-6677-8899-aabbccddeeff"})
+    for (std::string_view bad : {"", "00112233-4455-6677-8899-aabbccddeef", "00112233-4455-6677-8899-aabbccddeefg",
+                                 "001122334-455-6677-8899-aabbccddeeff", "00112233-4455-6677-8899-aabbccddeeff0",
+                                 "{0112233-4455-6677-8899-aabbccddeeff"})
         CHECK_FALSE(uuid::parse(bad).has_value());
     CHECK(uuid::parse("00112233-4455-6677-8899-aabbccddeefg").error().message.find("offset 35") != std::string::npos);
 }

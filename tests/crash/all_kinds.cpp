@@ -6,7 +6,9 @@
 using namespace small_database;
 
 namespace {
-struct rich_db : database<rich, tenon::checksummed<tenon::file_store<>>, tenon::segmented_wal<tenon::group_commit>> { using database::database; };
+struct rich_db : database<rich, tenon::checksummed<tenon::file_store<>>, tenon::segmented_wal<tenon::group_commit>> {
+    using database::database;
+};
 }  // namespace
 
 TEST_CASE("power loss at every operation leaves each acknowledged commit and every index whole") {

@@ -6,8 +6,13 @@
 using namespace small_database;
 
 namespace {
-struct never_db : database<plain, tenon::checksummed<tenon::file_store<>>, tenon::segmented_wal<tenon::no_sync>> { using database::database; };
-struct interval_db : database<plain, tenon::checksummed<tenon::file_store<>>, tenon::segmented_wal<tenon::sync_interval>> { using database::database; };
+struct never_db : database<plain, tenon::checksummed<tenon::file_store<>>, tenon::segmented_wal<tenon::no_sync>> {
+    using database::database;
+};
+struct interval_db
+    : database<plain, tenon::checksummed<tenon::file_store<>>, tenon::segmented_wal<tenon::sync_interval>> {
+    using database::database;
+};
 
 /// Without power loss: the process is killed at every operation, and all that returned is there.
 template <class Db>
@@ -29,7 +34,8 @@ void sweep_kills() {
 }
 }  // namespace
 
-TEST_CASE_TEMPLATE("power loss with a log that is synced late leaves a prefix of the commits, whole", Db, never_db, interval_db) {
+TEST_CASE_TEMPLATE("power loss with a log that is synced late leaves a prefix of the commits, whole", Db, never_db,
+                   interval_db) {
     tenon::testing::sweep_options options;
     options.seeds           = test_all() ? 8 : 1;
     options.recovery_stride = test_all() ? 1 : 0;
@@ -39,4 +45,6 @@ TEST_CASE_TEMPLATE("power loss with a log that is synced late leaves a prefix of
     CHECK(swept.operations > 200);
 }
 
-TEST_CASE_TEMPLATE("a killed process loses nothing with a log that is synced late", Db, never_db, interval_db) { sweep_kills<Db>(); }
+TEST_CASE_TEMPLATE("a killed process loses nothing with a log that is synced late", Db, never_db, interval_db) {
+    sweep_kills<Db>();
+}

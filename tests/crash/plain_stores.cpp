@@ -6,7 +6,9 @@
 using namespace small_database;
 
 namespace {
-struct plain_db : database<plain, tenon::file_store<>, tenon::segmented_wal<tenon::sync_each_commit>> { using database::database; };
+struct plain_db : database<plain, tenon::file_store<>, tenon::segmented_wal<tenon::sync_each_commit>> {
+    using database::database;
+};
 
 /// What a program does that meets failures: it goes on after a failed flush, opens again after a failed close, and stops
 /// at the first commit that fails. `heard` collects the errors.
@@ -46,7 +48,8 @@ tenon::testing::journal run_with_faults(world files, std::vector<tenon::error>& 
         // A wrong answer is never given; an error may be.
         if (db) {
             if (auto held = read_all(*db); !held) heard.push_back(held.error());
-            else if (!(*held == content_after(commits_up_to(step + 1)))) heard.push_back({tenon::errc::corrupt, "a reader sees other rows than were committed"});
+            else if (!(*held == content_after(commits_up_to(step + 1))))
+                heard.push_back({tenon::errc::corrupt, "a reader sees other rows than were committed"});
         }
     }
     return j;
@@ -93,14 +96,17 @@ TEST_CASE("each call that fails is a clear error and loses nothing that was ackn
                 silent += heard.empty();
                 for (auto const& e : heard) {
                     CAPTURE(e.message);
-                    bool const expected = e.kind == tenon::errc::io || e.kind == tenon::errc::full || e.kind == tenon::errc::poisoned;
+                    bool const expected =
+                        e.kind == tenon::errc::io || e.kind == tenon::errc::full || e.kind == tenon::errc::poisoned;
                     REQUIRE(expected);
                     // It names the call that failed, or says that an earlier one did (a commit does not fail because its flush did) and what to do.
-                    bool const clear = e.message.find("injected fault") != std::string::npos || e.message.find("reopen") != std::string::npos;
+                    bool const clear = e.message.find("injected fault") != std::string::npos ||
+                                       e.message.find("reopen") != std::string::npos;
                     REQUIRE(clear);
                 }
                 // The process ends and begins anew; or the power goes as well.
-                for (auto const& after : {disk, disk.after_power_loss(tenon::simulated_files::kept::nothing), disk.after_power_loss(n)}) {
+                for (auto const& after :
+                     {disk, disk.after_power_loss(tenon::simulated_files::kept::nothing), disk.after_power_loss(n)}) {
                     tenon::testing::report r;
                     workload<plain_db, plain, true>::verify(after, j, r);
                     REQUIRE_MESSAGE(r.passed(), r.text());

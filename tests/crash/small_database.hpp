@@ -2,9 +2,9 @@
 // A database of two tables with a history that is known in advance, so that what is found on a disk can be compared with it.
 #pragma once
 
-#include "tenon/database.hpp"
 #include "tenon/concurrency/single_writer.hpp"
 #include "tenon/core/prng.hpp"
+#include "tenon/database.hpp"
 #include "tenon/file/faulty.hpp"
 #include "tenon/file/simulated.hpp"
 #include "tenon/metric/l2_squared.hpp"
@@ -33,24 +33,27 @@ struct stop {
     std::int64_t         visitors = 0;
     tenon::lonlat        where;
     std::array<float, 2> look{};
-    bool operator==(stop const& o) const {
-        return id == o.id && name == o.name && visitors == o.visitors && where.lon == o.where.lon && where.lat == o.where.lat && look == o.look;
+    bool                 operator==(stop const& o) const {
+        return id == o.id && name == o.name && visitors == o.visitors && where.lon == o.where.lon &&
+               where.lat == o.where.lat && look == o.look;
     }
 };
 struct trip {
     std::string   line;
-    std::uint32_t number = 0;
-    std::uint64_t from   = 0;
-    bool operator==(trip const&) const = default;
+    std::uint32_t number                        = 0;
+    std::uint64_t from                          = 0;
+    bool          operator==(trip const&) const = default;
 };
 
-using world    = tenon::faulty<tenon::simulated_files>;
-using trips    = tenon::table<"trips", trip, tenon::columns<&trip::line, &trip::number, &trip::from>,
-                           tenon::primary<tenon::key<&trip::line, &trip::number>, tenon::sorted_array>>;
-using columns  = tenon::columns<&stop::id, &stop::name, &stop::visitors, &stop::where, &stop::look>;
-using rich     = tenon::table<"stops", stop, columns, tenon::primary<&stop::id>, tenon::ordered<&stop::visitors>, tenon::text<&stop::name>,
-                          tenon::spatial<&stop::where>, tenon::nearest<&stop::look, tenon::hnsw<tenon::l2_squared>>>;
-using plain    = tenon::table<"stops", stop, columns, tenon::primary<&stop::id, tenon::sorted_array>, tenon::ordered<&stop::visitors, tenon::sorted_array>>;
+using world   = tenon::faulty<tenon::simulated_files>;
+using trips   = tenon::table<"trips", trip, tenon::columns<&trip::line, &trip::number, &trip::from>,
+                             tenon::primary<tenon::key<&trip::line, &trip::number>, tenon::sorted_array>>;
+using columns = tenon::columns<&stop::id, &stop::name, &stop::visitors, &stop::where, &stop::look>;
+using rich    = tenon::table<"stops", stop, columns, tenon::primary<&stop::id>, tenon::ordered<&stop::visitors>,
+                             tenon::text<&stop::name>, tenon::spatial<&stop::where>,
+                             tenon::nearest<&stop::look, tenon::hnsw<tenon::l2_squared>>>;
+using plain   = tenon::table<"stops", stop, columns, tenon::primary<&stop::id, tenon::sorted_array>,
+                             tenon::ordered<&stop::visitors, tenon::sorted_array>>;
 template <class Stops, class Store, class Log>
 using database = tenon::database<Stops, trips, world, Store, Log, tenon::single_writer, tenon::inline_work>;
 
@@ -58,7 +61,7 @@ using database = tenon::database<Stops, trips, world, Store, Log, tenon::single_
 struct content {
     std::map<std::uint64_t, stop>                         stops;
     std::map<std::pair<std::string, std::uint32_t>, trip> trips;
-    bool operator==(content const&) const = default;
+    bool                                                  operator==(content const&) const = default;
 };
 
 /// The writes of a commit: they depend on its number alone, so that every run of the workload does the same.
@@ -74,8 +77,8 @@ inline change changes_of(std::uint64_t commit) {
     auto const  some = 1 + random.below(4);
     for (std::uint64_t i = 0; i < some; ++i) {
         stop s;
-        s.id       = 1 + random.below(14);
-        s.name     = std::string(random.chance(0.5) ? "north " : "south ") + "street " + std::to_string(random.below(3));
+        s.id   = 1 + random.below(14);
+        s.name = std::string(random.chance(0.5) ? "north " : "south ") + "street " + std::to_string(random.below(3));
         s.visitors = random.between(-5, 5);
         s.where    = {static_cast<double>(random.between(-170, 170)), static_cast<double>(random.between(-80, 80))};
         s.look     = {static_cast<float>(random.below(9)), static_cast<float>(commit)};
@@ -86,7 +89,11 @@ inline change changes_of(std::uint64_t commit) {
     if (commit % 3 == 0) out.drop_stops.push_back(1 + random.below(14));
     auto const line = std::string("line ") + static_cast<char>('a' + random.below(3));
     // Some commits are longer than what is left of a log segment, one is longer than a segment.
-    out.put_trips.push_back({line + std::string(commit == 6 ? 9000 : commit % 4 == 0 ? 1500 : 10, '.'), static_cast<std::uint32_t>(commit), commit});
+    out.put_trips.push_back({line + std::string(commit == 6       ? 9000
+                                                : commit % 4 == 0 ? 1500
+                                                                  : 10,
+                                                '.'),
+                             static_cast<std::uint32_t>(commit), commit});
     if (commit % 5 == 0) out.drop_trip = changes_of(commit - 1).put_trips.front();
     return out;
 }
@@ -121,7 +128,8 @@ tenon::result<tenon::timestamp> commit(Db& db, std::uint64_t number) {
     for (auto const& t : c.put_trips)
         if (auto done = tx.upsert(t); !done) return tenon::fail(std::move(done).error());
     if (c.drop_trip)
-        if (auto done = tx.template erase<trip>(c.drop_trip->line, c.drop_trip->number); !done) return tenon::fail(std::move(done).error());
+        if (auto done = tx.template erase<trip>(c.drop_trip->line, c.drop_trip->number); !done)
+            return tenon::fail(std::move(done).error());
     return tx.commit();
 }
 
@@ -139,8 +147,8 @@ auto collect(Stream stream) -> tenon::result<std::vector<typename std::remove_cv
 
 template <class Db>
 tenon::result<content> read_all(Db const& db) {
-    auto const view  = db.snapshot();
-    auto       stops = collect(view.template all<stop>());
+    auto const view   = db.snapshot();
+    auto       stops  = collect(view.template all<stop>());
     auto       ridden = collect(view.template all<trip>());
     if (!stops) return tenon::fail(std::move(stops).error());
     if (!ridden) return tenon::fail(std::move(ridden).error());
@@ -174,18 +182,22 @@ std::string wrong_answer(Db const& db, content const& expected) {
     std::vector<stop> by_visitors;
     for (auto const& [id, s] : expected.stops)
         if (s.visitors >= -2 && s.visitors < 4) by_visitors.push_back(s);
-    std::stable_sort(by_visitors.begin(), by_visitors.end(), [](auto const& a, auto const& b) { return a.visitors < b.visitors; });
+    std::stable_sort(by_visitors.begin(), by_visitors.end(),
+                     [](auto const& a, auto const& b) { return a.visitors < b.visitors; });
     auto ranged = collect(view.template range<&stop::visitors>(-2, 4));
     if (!ranged) return ranged.error().message;
     if (*ranged != by_visitors) return "the ordered index has another answer than the rows";
     if constexpr (Stops::index_count > 1) {
         auto const within = collect(view.template within<&stop::where>({-100, -50, 60, 70}));
         if (!within) return within.error().message;
-        if (ids(*within) != those([](stop const& s) { return s.where.lon >= -100 && s.where.lon <= 60 && s.where.lat >= -50 && s.where.lat <= 70; }))
+        if (ids(*within) != those([](stop const& s) {
+                return s.where.lon >= -100 && s.where.lon <= 60 && s.where.lat >= -50 && s.where.lat <= 70;
+            }))
             return "the spatial index has another answer than the rows";
         auto const north = collect(view.template search<&stop::name>("north", 100));
         if (!north) return north.error().message;
-        if (ids(*north) != those([](stop const& s) { return s.name.starts_with("north"); })) return "the text index has another answer than the rows";
+        if (ids(*north) != those([](stop const& s) { return s.name.starts_with("north"); }))
+            return "the text index has another answer than the rows";
         auto const alike = collect(view.template closest<&stop::look>(std::array<float, 2>{3, 5}, 3));
         if (!alike) return alike.error().message;
         std::vector<double> nearest, found;
@@ -204,14 +216,16 @@ enum class act : unsigned char { commit, flush, compact, reopen };
 /// Two sessions. In the second every commit fills the memtable, and runs of similar size are joined at once.
 inline std::vector<act> const& script() {
     using enum act;
-    static std::vector<act> const steps = {commit, commit, flush,  commit, commit, commit,  commit,                  // 6 commits; the last is longer than a segment
-                                           flush,  commit, commit, reopen, commit, compact, commit, commit, reopen,  // 11
-                                           commit, commit, commit, commit, compact, commit};                         // 16
+    static std::vector<act> const steps = {
+        commit, commit, flush,  commit, commit,  commit,  commit,  // 6 commits; the last is longer than a segment
+        flush,  commit, commit, reopen, commit,  compact, commit, commit, reopen,  // 11
+        commit, commit, commit, commit, compact, commit};                          // 16
     return steps;
 }
 inline std::uint64_t commits_up_to(std::uint64_t step) {
     auto const& s = script();
-    return static_cast<std::uint64_t>(std::count(s.begin(), s.begin() + static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(step, s.size())), act::commit));
+    return static_cast<std::uint64_t>(std::count(
+        s.begin(), s.begin() + static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(step, s.size())), act::commit));
 }
 
 template <class Db>
@@ -280,21 +294,29 @@ struct workload {
         auto const    allowed = bounds_of(j, Every);
         std::uint64_t found   = 0;
         for (int time = 0; time < 3; ++time) {
-            auto const when = time == 0 ? "recovered: " : time == 1 ? "recovered once more: " : "after another commit: ";
+            auto const when = time == 0   ? "recovered: "
+                              : time == 1 ? "recovered once more: "
+                                          : "after another commit: ";
             auto       db   = tenon::open<Db>("db", options_of<Db>(world(disk), 0));
             if (!r.check(db.has_value(), std::string(when) + (db ? "" : db.error().message))) return;
             auto const last = db->stats().last_commit;
             if (time == 0) {
                 found = last;
-                r.check(found >= allowed.least, "commit " + std::to_string(allowed.least) + " was acknowledged, the last one found is " + std::to_string(found));
-                if (!r.check(found <= allowed.most, "commit " + std::to_string(found) + " was found, " + std::to_string(allowed.most) + " was the last to begin")) return;
-            } else if (!r.check(last == found, std::string(when) + "commit " + std::to_string(last) + " is the last one, " + std::to_string(found) + " was expected")) {
+                r.check(found >= allowed.least, "commit " + std::to_string(allowed.least) +
+                                                    " was acknowledged, the last one found is " +
+                                                    std::to_string(found));
+                if (!r.check(found <= allowed.most, "commit " + std::to_string(found) + " was found, " +
+                                                        std::to_string(allowed.most) + " was the last to begin"))
+                    return;
+            } else if (!r.check(last == found, std::string(when) + "commit " + std::to_string(last) +
+                                                   " is the last one, " + std::to_string(found) + " was expected")) {
                 return;
             }
             auto const& expected = content_after(found);
             auto        held     = read_all(*db);
             r.check(held.has_value(), std::string(when) + (held ? "" : held.error().message));
-            if (held) r.check(*held == expected, std::string(when) + "rows are not those of commit " + std::to_string(found));
+            if (held)
+                r.check(*held == expected, std::string(when) + "rows are not those of commit " + std::to_string(found));
             auto const wrong = wrong_answer<Stops>(*db, expected);
             r.check(wrong.empty(), when + wrong);
             auto checked = db->verify();

@@ -16,17 +16,21 @@ namespace {
 using vec = std::vector<std::uint64_t>;
 using namespace std::string_literals;
 
-place make_place(std::uint64_t id, std::string name = "", double height = 0, tenon::lonlat where = {}, std::array<float, 2> look = {}) {
+place make_place(std::uint64_t id, std::string name = "", double height = 0, tenon::lonlat where = {},
+                 std::array<float, 2> look = {}) {
     return {id, std::move(name), height, where, look};
 }
 /// Places 0..n-1: heights fall into ten classes, places stand one degree apart, looks on a line.
 std::vector<place> some_places(std::uint64_t n) {
     std::vector<place> out;
     for (std::uint64_t i = 0; i < n; ++i)
-        out.push_back(make_place(i, i % 3 == 0 ? "Old harbour" : "new town", static_cast<double>(i % 10), {static_cast<double>(i % 180), 10}, {static_cast<float>(i), 1}));
+        out.push_back(make_place(i, i % 3 == 0 ? "Old harbour" : "new town", static_cast<double>(i % 10),
+                                 {static_cast<double>(i % 180), 10}, {static_cast<float>(i), 1}));
     return out;
 }
-sample_db fresh(typename sample_db::options options = {}) { return open_or_end<sample_db>("sample.tenon", std::move(options)); }
+sample_db fresh(typename sample_db::options options = {}) {
+    return open_or_end<sample_db>("sample.tenon", std::move(options));
+}
 
 /// Runs `check(db)` with the rows in the memtable, in runs, in both, compacted, and after reopening.
 template <class Check>
@@ -155,7 +159,8 @@ TEST_CASE("savepoints nest, and what is rolled back is seen by no query") {
 
 TEST_CASE("a transaction reads its own writes in every kind of query, and nobody else does before it commits") {
     auto db = fresh();
-    REQUIRE(put<place>(db, {make_place(1, "mill", 5, {10, 10}, {1, 0}), make_place(2, "mill", 6, {11, 10}, {2, 0}), make_place(3, "mill", 7, {12, 10}, {3, 0})}));
+    REQUIRE(put<place>(db, {make_place(1, "mill", 5, {10, 10}, {1, 0}), make_place(2, "mill", 6, {11, 10}, {2, 0}),
+                            make_place(3, "mill", 7, {12, 10}, {3, 0})}));
     for (bool flushed : {false, true}) {
         if (flushed) REQUIRE(db.flush());
         auto tx = db.begin();
@@ -210,8 +215,8 @@ TEST_CASE("ranges are half-open, run both ways, and either end may be open") {
 }
 
 TEST_CASE("composite keys take tuples, also of their first members, and texts with zero bytes keep their order") {
-    auto const a = "a"s, a0 = "a\0"s, a0b = "a\0b"s, ab = "ab"s, none = ""s;
-    auto       db = fresh();
+    auto const        a = "a"s, a0 = "a\0"s, a0b = "a\0b"s, ab = "ab"s, none = ""s;
+    auto              db = fresh();
     std::vector<line> rows;
     for (auto const& o : {none, a, a0, a0b, ab, "\xff\xff"s})
         for (int n : {-2, 0, 7}) rows.push_back({o, n, 1});
@@ -224,8 +229,10 @@ TEST_CASE("composite keys take tuples, also of their first members, and texts wi
         REQUIRE(all);
         CHECK(*all == rows);
         constexpr auto key     = tenon::key<&line::order, &line::number>;
-        auto const     between = [&](auto low, auto high, tenon::order o = tenon::order::ascending) { return v.range<key>(low, high, o).collect().value(); };
-        auto const     slice   = [&](int from, int to) { return std::vector<line>(rows.begin() + from, rows.begin() + to); };
+        auto const     between = [&](auto low, auto high, tenon::order o = tenon::order::ascending) {
+            return v.range<key>(low, high, o).collect().value();
+        };
+        auto const slice = [&](int from, int to) { return std::vector<line>(rows.begin() + from, rows.begin() + to); };
         CHECK(between(std::tuple(a), std::tuple(a0)) == slice(3, 6));  // all of order "a": "a\0" is the next text
         CHECK(between(std::tuple(a0), std::tuple(ab)) == slice(6, 12));
         CHECK(between(std::tuple(a, 0), std::tuple(a0, 0)) == slice(4, 7));
@@ -253,7 +260,8 @@ TEST_CASE("a value has any size, from nothing to 64 MiB") {
         for (std::size_t i = 0; i < n; i += 97) out[i] = static_cast<char>(i / 97);
         return out;
     };
-    std::vector<std::pair<std::string, std::size_t>> const sizes = {{"", 0}, {"b", 1}, {"c", 4095}, {"d", 65'536}, {"e", 1 << 20}, {"f", 64 << 20}, {"g", 3}};
+    std::vector<std::pair<std::string, std::size_t>> const sizes = {
+        {"", 0}, {"b", 1}, {"c", 4095}, {"d", 65'536}, {"e", 1 << 20}, {"f", 64 << 20}, {"g", 3}};
     auto const compare = [&](sample_db& db) {
         auto const v = db.snapshot();
         for (auto const& [key, n] : sizes) {
@@ -379,11 +387,13 @@ TEST_CASE("a stream says when it ends, gives all of itself or a part, and outliv
 }
 
 TEST_CASE("windows and distances cross the antimeridian, in memtable and run alike") {
-    std::vector<place> const rows = {make_place(1, "", 0, {179, 0}), make_place(2, "", 0, {-179, 0}), make_place(3, "", 0, {180, 5}), make_place(4, "", 0, {-180, -5}),
-                                     make_place(5, "", 0, {0, 0}),   make_place(6, "", 0, {178, 0}), make_place(7, "", 0, {-90, 89.9})};
+    std::vector<place> const rows = {make_place(1, "", 0, {179, 0}),   make_place(2, "", 0, {-179, 0}),
+                                     make_place(3, "", 0, {180, 5}),   make_place(4, "", 0, {-180, -5}),
+                                     make_place(5, "", 0, {0, 0}),     make_place(6, "", 0, {178, 0}),
+                                     make_place(7, "", 0, {-90, 89.9})};
     everywhere(rows, [](sample_db& db) {
-        auto const v   = db.snapshot();
-        auto const in  = [&](tenon::lonlat_box box) {
+        auto const v  = db.snapshot();
+        auto const in = [&](tenon::lonlat_box box) {
             auto out = ids(v.within<&place::where>(box));
             std::sort(out.begin(), out.end());
             return out;
@@ -404,7 +414,7 @@ TEST_CASE("windows and distances cross the antimeridian, in memtable and run ali
 }
 
 TEST_CASE("scans without an index skip blocks whose zones lie outside") {
-    auto db = fresh({.block_bytes = {512}});
+    auto               db = fresh({.block_bytes = {512}});
     std::vector<place> rows;
     for (std::uint64_t i = 0; i < 400; ++i) rows.push_back(make_place(i, "x", static_cast<double>(i) - 200));
     REQUIRE(put(db, rows));
@@ -423,7 +433,7 @@ TEST_CASE("scans without an index skip blocks whose zones lie outside") {
 
 TEST_CASE("what an index cannot hold is refused with a sentence, and nothing of it is stored") {
     auto const nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
-    auto const fnan = std::numeric_limits<float>::quiet_NaN();
+    auto const fnan                               = std::numeric_limits<float>::quiet_NaN();
     std::vector<std::pair<place, errc>> const bad = {
         {make_place(1, "x", nan), errc::invalid_argument},
         {make_place(1, "x", 0, {181, 0}), errc::invalid_argument},
@@ -448,7 +458,8 @@ TEST_CASE("what an index cannot hold is refused with a sentence, and nothing of 
         CHECK(tx.count<place>().value() == 0);
         REQUIRE_FALSE(tx.commit());
     }
-    REQUIRE(put<place>(db, {make_place(1, "x", infinity), make_place(2, "y", -infinity), make_place(3, "z", -0.0)}));  // these have a place in the order
+    REQUIRE(put<place>(db, {make_place(1, "x", infinity), make_place(2, "y", -infinity),
+                            make_place(3, "z", -0.0)}));  // these have a place in the order
     CHECK(ids(db.snapshot().range<&place::height>(std::nullopt, std::nullopt)) == vec{2, 3, 1});
     auto tx = db.begin();
     CHECK(kind_of(tx.upsert(note{std::string(70'000, 'k'), ""})) == errc::too_large);
@@ -457,7 +468,7 @@ TEST_CASE("what an index cannot hold is refused with a sentence, and nothing of 
 TEST_CASE("runs of similar size are joined when there are merge_fan_in of them, and not before") {
     for (std::size_t fan_in : {0u, 2u, 4u}) {
         CAPTURE(fan_in);
-        auto db = fresh({.memtable_bytes = {1}, .merge_fan_in = fan_in});  // every commit becomes a run
+        auto        db   = fresh({.memtable_bytes = {1}, .merge_fan_in = fan_in});  // every commit becomes a run
         std::size_t most = 0;
         for (std::uint64_t i = 0; i < 16; ++i) {
             REQUIRE(put<note>(db, {note{std::to_string(i), "v"}}));
@@ -482,8 +493,8 @@ TEST_CASE("runs of similar size are joined when there are merge_fan_in of them, 
 }
 
 TEST_CASE("compaction drops deleted rows and older versions, and the file does not grow over repeated ones") {
-    auto          db   = fresh();
-    auto const    rows = some_places(500);
+    auto          db            = fresh();
+    auto const    rows          = some_places(500);
     std::uint64_t after_warming = 0;
     for (int round = 0; round < 24; ++round) {
         REQUIRE(put(db, rows));
@@ -516,7 +527,8 @@ TEST_CASE("a clean close of a long log leaves nothing to replay, of a short one 
         {
             auto db = fresh({.files = world});
             CHECK(db.recovery().created);
-            for (int i = 0; i < 10; ++i) REQUIRE(put<note>(db, {note{std::to_string(i), std::string(long_log ? 100'000 : 10, 'x')}}));
+            for (int i = 0; i < 10; ++i)
+                REQUIRE(put<note>(db, {note{std::to_string(i), std::string(long_log ? 100'000 : 10, 'x')}}));
         }
         for (int again = 0; again < 2; ++again) {
             auto db = fresh({.files = world});
@@ -582,7 +594,8 @@ TEST_CASE("each query uses the index it claims to, in memtable and run, and the 
     CHECK(t.index == "text counted_text name");
     CHECK(t.candidates == 101);
 
-    t = asked([](auto const& v) { CHECK(v.template closest<&place::look>(std::array<float, 2>{7, 1}, 2).size() == 2); });
+    t = asked(
+        [](auto const& v) { CHECK(v.template closest<&place::look>(std::array<float, 2>{7, 1}, 2).size() == 2); });
     CHECK(called.alike == 2);
     CHECK(t.index.find("nearest counted_vectors") == 0);
 
@@ -618,11 +631,14 @@ TEST_CASE("retry runs the work again after a conflict, gives up after its attemp
     CHECK(runs == 4);
     CHECK(db.snapshot().get<note>("n").value()->value == "rrrx");
     runs = 0;
-    done = tenon::retry(db, [&](auto& tx) -> tenon::result<void> {
-        ++runs;
-        REQUIRE(put<note>(db, {note{"n", "other"}}));
-        return tx.update(note{"n", "mine"});
-    }, 3);
+    done = tenon::retry(
+        db,
+        [&](auto& tx) -> tenon::result<void> {
+            ++runs;
+            REQUIRE(put<note>(db, {note{"n", "other"}}));
+            return tx.update(note{"n", "mine"});
+        },
+        3);
     CHECK(kind_of(done) == errc::conflict);
     CHECK(runs == 3);
     runs = 0;

@@ -23,10 +23,12 @@ struct account {
     std::uint64_t id      = 0;
     std::int64_t  balance = 0;
 };
-struct bank_db : tenon::database<tenon::table<"accounts", account, tenon::columns<&account::id, &account::balance>, tenon::primary<&account::id>, tenon::ordered<&account::balance>>> {
+struct bank_db : tenon::database<tenon::table<"accounts", account, tenon::columns<&account::id, &account::balance>,
+                                              tenon::primary<&account::id>, tenon::ordered<&account::balance>>> {
     using database::database;
 };
-struct other_db : tenon::database<tenon::table<"accounts", account, tenon::columns<&account::id, &account::balance>, tenon::primary<&account::id>>> {
+struct other_db : tenon::database<tenon::table<"accounts", account, tenon::columns<&account::id, &account::balance>,
+                                               tenon::primary<&account::id>>> {
     using database::database;
 };
 
@@ -59,7 +61,9 @@ TEST_CASE("transfers by four threads keep the sum in every snapshot, while runs 
     auto const              path = home.path + "/bank.tenon";
     std::atomic<int>        wrong{0}, failed{0}, looked{0};
     {
-        auto opened = tenon::open<bank_db>(path, {.memtable_bytes = {8u << 10}, .segment_bytes = {32u << 10}, .block_bytes = {1u << 10}, .merge_fan_in = 2});
+        auto opened = tenon::open<bank_db>(
+            path,
+            {.memtable_bytes = {8u << 10}, .segment_bytes = {32u << 10}, .block_bytes = {1u << 10}, .merge_fan_in = 2});
         REQUIRE(opened);
         auto& db = *opened;
         {
@@ -75,20 +79,24 @@ TEST_CASE("transfers by four threads keep the sum in every snapshot, while runs 
                 for (int i = 0; i < transfers; ++i) {
                     auto const from = random.below(accounts), to = (from + 1 + random.below(accounts - 1)) % accounts;
                     auto const sum  = random.between(1, 20);
-                    auto       done = tenon::retry(db, [&](auto& tx) -> tenon::result<void> {
-                        auto a = tx.template get<account>(from), b = tx.template get<account>(to);
-                        if (!a || !b) return tenon::fail((a ? b : a).error());
-                        if (!*a || !*b) return tenon::fail(errc::not_found, "an account is gone");
-                        (*a)->balance -= sum;
-                        (*b)->balance += sum;
-                        if (i % 7 == 0) {  // away and back again within one commit
-                            if (auto gone = tx.template erase<account>(from); !gone) return tenon::fail(gone.error());
-                            if (auto back = tx.insert(**a); !back) return back;
-                        } else if (auto took = tx.update(**a); !took) {
-                            return took;
-                        }
-                        return tx.update(**b);
-                    }, 100'000);
+                    auto       done = tenon::retry(
+                        db,
+                        [&](auto& tx) -> tenon::result<void> {
+                            auto a = tx.template get<account>(from), b = tx.template get<account>(to);
+                            if (!a || !b) return tenon::fail((a ? b : a).error());
+                            if (!*a || !*b) return tenon::fail(errc::not_found, "an account is gone");
+                            (*a)->balance -= sum;
+                            (*b)->balance += sum;
+                            if (i % 7 == 0) {  // away and back again within one commit
+                                if (auto gone = tx.template erase<account>(from); !gone)
+                                    return tenon::fail(gone.error());
+                                if (auto back = tx.insert(**a); !back) return back;
+                            } else if (auto took = tx.update(**a); !took) {
+                                return took;
+                            }
+                            return tx.update(**b);
+                        },
+                        100'000);
                     if (!done) ++failed;
                 }
                 --writing;
@@ -109,7 +117,9 @@ TEST_CASE("transfers by four threads keep the sum in every snapshot, while runs 
                                 sum += a.balance, ++rows;
                             }
                         }
-                        if (sum != each * static_cast<std::int64_t>(accounts) || rows != accounts || v.count<account>().value() != accounts) ++wrong;
+                        if (sum != each * static_cast<std::int64_t>(accounts) || rows != accounts ||
+                            v.count<account>().value() != accounts)
+                            ++wrong;
                     }
                     ++looked;
                 } while (writing > 0);
@@ -143,11 +153,14 @@ TEST_CASE("increments by four threads are all there: none is lost, none is count
     for (int t = 0; t < threads; ++t)
         team.emplace_back([&] {
             for (int i = 0; i < rounds; ++i)
-                if (!tenon::retry(*db, [&](auto& tx) -> tenon::result<void> {
-                        auto row = tx.template get<account>(1);
-                        if (!row) return tenon::fail(row.error());
-                        return tx.upsert(account{1, *row ? (*row)->balance + 1 : 1});
-                    }, 100'000))
+                if (!tenon::retry(
+                        *db,
+                        [&](auto& tx) -> tenon::result<void> {
+                            auto row = tx.template get<account>(1);
+                            if (!row) return tenon::fail(row.error());
+                            return tx.upsert(account{1, *row ? (*row)->balance + 1 : 1});
+                        },
+                        100'000))
                     ++failed;
         });
     for (auto& t : team) t.join();
@@ -211,7 +224,8 @@ TEST_CASE("a database that is open is locked, and the error names the process th
     REQUIRE(child >= 0);
     if (child == 0) {
         auto again = tenon::open<bank_db>(path);
-        ::_exit(!again && again.error().kind == errc::locked && says(again.error(), std::to_string(::getppid())) ? 0 : 1);
+        ::_exit(!again && again.error().kind == errc::locked && says(again.error(), std::to_string(::getppid())) ? 0
+                                                                                                                 : 1);
     }
     int status = 0;
     REQUIRE(::waitpid(child, &status, 0) == child);
@@ -235,7 +249,8 @@ TEST_CASE("a database that is open is locked, and the error names the process th
 TEST_CASE("a directory that cannot be written is an error, not a database") {
     directory home;
     std::filesystem::permissions(home.path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
-    if (::access(home.path.c_str(), W_OK) == 0) {  // who is root may write anywhere: ask the kernel for a place that nobody can
+    if (::access(home.path.c_str(), W_OK) ==
+        0) {  // who is root may write anywhere: ask the kernel for a place that nobody can
         auto const refused = why_not<bank_db>("/proc/bank.tenon");
         CHECK((refused.kind == errc::io || refused.kind == errc::not_found));
         CHECK(says(refused, "/proc/bank.tenon"));

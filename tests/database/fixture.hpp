@@ -27,7 +27,9 @@ struct counted_order {
     using policy_axis                      = tenon::axis::ordered_index;
     static constexpr std::string_view name = "counted_order";
     template <class Key>
-    static tenon::result<tenon::byte_vector> build(std::span<Key const> keys) { return tenon::rmi<>::build<Key>(keys); }
+    static tenon::result<tenon::byte_vector> build(std::span<Key const> keys) {
+        return tenon::rmi<>::build<Key>(keys);
+    }
     template <class Key>
     struct view : tenon::rmi<>::view<Key> {
         using base = tenon::rmi<>::view<Key>;
@@ -69,7 +71,9 @@ struct counted_spatial {
     using inner                            = tenon::packed_rtree<>;
     static constexpr std::string_view name = "counted_spatial";
     using delta                            = counted_places<inner::delta>;
-    static tenon::result<tenon::byte_vector> build(std::span<tenon::point_entry const> entries) { return inner::build(entries); }
+    static tenon::result<tenon::byte_vector> build(std::span<tenon::point_entry const> entries) {
+        return inner::build(entries);
+    }
     struct view : counted_places<inner::view> {
         using counted_places<inner::view>::counted_places;
         static tenon::result<view> open(tenon::byte_view bytes) {
@@ -97,7 +101,9 @@ struct counted_text {
     static constexpr std::string_view name = "counted_text";
     using delta                            = counted_postings<inner::delta>;
     static std::uint32_t                     length(std::string_view text) { return inner::length(text); }
-    static tenon::result<tenon::byte_vector> build(std::span<tenon::text_entry const> entries) { return inner::build(entries); }
+    static tenon::result<tenon::byte_vector> build(std::span<tenon::text_entry const> entries) {
+        return inner::build(entries);
+    }
     struct view : counted_postings<inner::view> {
         using counted_postings<inner::view>::counted_postings;
         static tenon::result<view> open(tenon::byte_view bytes) {
@@ -116,19 +122,23 @@ struct counted_vectors {
     template <class Queries>
     struct counted : Queries {
         explicit counted(std::size_t dim)
-            requires std::constructible_from<Queries, std::size_t>
+        requires std::constructible_from<Queries, std::size_t>
             : Queries(dim) {}
         explicit counted(Queries&& q)
-            requires std::movable<Queries>
+        requires std::movable<Queries>
             : Queries(std::move(q)) {}
         template <class Accept>
-        void closest(std::span<float const> query, std::size_t k, tenon::vector_search_options o, Accept&& accept, std::vector<tenon::vector_hit>& out) const {
+        void closest(std::span<float const> query, std::size_t k, tenon::vector_search_options o, Accept&& accept,
+                     std::vector<tenon::vector_hit>& out) const {
             ++called.alike;
             Queries::closest(query, k, o, accept, out);
         }
     };
     using delta = counted<inner::delta>;
-    static tenon::result<tenon::byte_vector> build(std::size_t dim, std::span<float const> rows, std::span<tenon::position const> at) { return inner::build(dim, rows, at); }
+    static tenon::result<tenon::byte_vector> build(std::size_t dim, std::span<float const> rows,
+                                                   std::span<tenon::position const> at) {
+        return inner::build(dim, rows, at);
+    }
     struct view : counted<inner::view> {
         explicit view(inner::view v) : counted<inner::view>(std::move(v)) {}
         static tenon::result<view> open(tenon::byte_view bytes) {
@@ -145,14 +155,14 @@ struct place {
     double               height = 0;
     tenon::lonlat        where;
     std::array<float, 2> look{};
-    friend bool operator==(place const&, place const&) = default;
+    friend bool          operator==(place const&, place const&) = default;
 };
 /// A composite primary key with a text that may hold any bytes.
 struct line {
     std::string   order;
-    std::int32_t  number = 0;
-    std::uint64_t pieces = 0;
-    friend bool operator==(line const&, line const&) = default;
+    std::int32_t  number                               = 0;
+    std::uint64_t pieces                               = 0;
+    friend bool   operator==(line const&, line const&) = default;
 };
 /// Values of any size.
 struct note {
@@ -161,13 +171,17 @@ struct note {
     friend bool operator==(note const&, note const&) = default;
 };
 
-using places = tenon::table<"places", place, tenon::columns<&place::id, &place::name, &place::height, &place::where, &place::look>, tenon::primary<&place::id, counted_order>,
-                            tenon::ordered<&place::height, counted_order>, tenon::text<&place::name, counted_text>, tenon::spatial<&place::where, counted_spatial>,
-                            tenon::nearest<&place::look, counted_vectors>>;
-using lines  = tenon::table<"lines", line, tenon::columns<&line::order, &line::number, &line::pieces>, tenon::primary<tenon::key<&line::order, &line::number>>>;
-using notes  = tenon::table<"notes", note, tenon::columns<&note::key, &note::value>, tenon::primary<&note::key>>;
+using places =
+    tenon::table<"places", place, tenon::columns<&place::id, &place::name, &place::height, &place::where, &place::look>,
+                 tenon::primary<&place::id, counted_order>, tenon::ordered<&place::height, counted_order>,
+                 tenon::text<&place::name, counted_text>, tenon::spatial<&place::where, counted_spatial>,
+                 tenon::nearest<&place::look, counted_vectors>>;
+using lines = tenon::table<"lines", line, tenon::columns<&line::order, &line::number, &line::pieces>,
+                           tenon::primary<tenon::key<&line::order, &line::number>>>;
+using notes = tenon::table<"notes", note, tenon::columns<&note::key, &note::value>, tenon::primary<&note::key>>;
 
-struct sample_db : tenon::database<places, lines, notes, tenon::memory_files, tenon::checksummed<tenon::file_store<>>, tenon::inline_work> {
+struct sample_db : tenon::database<places, lines, notes, tenon::memory_files, tenon::checksummed<tenon::file_store<>>,
+                                   tenon::inline_work> {
     using database::database;
 };
 
@@ -188,7 +202,9 @@ tenon::result<tenon::timestamp> put(auto& db, std::vector<Row> const& rows) {
 }
 
 template <class T>
-tenon::errc kind_of(tenon::result<T> const& r) { return r ? tenon::errc{} : r.error().kind; }
+tenon::errc kind_of(tenon::result<T> const& r) {
+    return r ? tenon::errc{} : r.error().kind;
+}
 
 /// Ids of a stream of rows or hits, in its order.
 template <class Stream>

@@ -21,8 +21,10 @@ struct doctor {
     std::uint64_t on_call = 0;
 };
 template <class... Policies>
-using hospital = tenon::database<tenon::table<"doctors", doctor, tenon::columns<&doctor::id, &doctor::on_call>, tenon::primary<&doctor::id>, tenon::ordered<&doctor::on_call>>,
-                                 tenon::memory_files, tenon::checksummed<tenon::file_store<>>, tenon::inline_work, Policies...>;
+using hospital =
+    tenon::database<tenon::table<"doctors", doctor, tenon::columns<&doctor::id, &doctor::on_call>,
+                                 tenon::primary<&doctor::id>, tenon::ordered<&doctor::on_call>>,
+                    tenon::memory_files, tenon::checksummed<tenon::file_store<>>, tenon::inline_work, Policies...>;
 struct serial_db : hospital<tenon::mvcc<tenon::serializable>> {
     using database::database;
 };
@@ -34,8 +36,10 @@ struct one_writer_db : hospital<tenon::single_writer> {
 };
 
 /// With a disk that can be full, and a thread for its runs.
-struct faulty_db : tenon::database<tenon::table<"doctors", doctor, tenon::columns<&doctor::id, &doctor::on_call>, tenon::primary<&doctor::id>>,
-                                   tenon::faulty<tenon::memory_files>, tenon::checksummed<tenon::file_store<>>> {
+struct faulty_db
+    : tenon::database<
+          tenon::table<"doctors", doctor, tenon::columns<&doctor::id, &doctor::on_call>, tenon::primary<&doctor::id>>,
+          tenon::faulty<tenon::memory_files>, tenon::checksummed<tenon::file_store<>>> {
     using database::database;
 };
 
@@ -51,7 +55,9 @@ Db two_on_call() {
     return std::move(*db);
 }
 template <class T>
-errc kind_of(tenon::result<T> const& r) { return r ? errc{} : r.error().kind; }
+errc kind_of(tenon::result<T> const& r) {
+    return r ? errc{} : r.error().kind;
+}
 
 /// Each of two doctors leaves when the other is on call: how each asks, and what the second commit says.
 template <class Db, class Ask>
@@ -66,8 +72,12 @@ errc write_skew(Ask ask) {
     return kind_of(b.commit());
 }
 auto const by_key   = [](auto& tx, std::uint64_t other) { return tx.template get<doctor>(other).value()->on_call; };
-auto const by_index = [](auto& tx, std::uint64_t) { return tx.template range<&doctor::on_call>(1, 2).collect().value().size(); };
-auto const by_range = [](auto& tx, std::uint64_t) { return tx.template range<&doctor::id>(1, 3).collect().value().size(); };
+auto const by_index = [](auto& tx, std::uint64_t) {
+    return tx.template range<&doctor::on_call>(1, 2).collect().value().size();
+};
+auto const by_range = [](auto& tx, std::uint64_t) {
+    return tx.template range<&doctor::id>(1, 3).collect().value().size();
+};
 auto const by_scan  = [](auto& tx, std::uint64_t) { return tx.template scan<&doctor::on_call>(1, 2).size(); };
 auto const by_count = [](auto& tx, std::uint64_t) { return tx.template count<doctor>().value(); };
 auto const by_all   = [](auto& tx, std::uint64_t) { return tx.template all<doctor>().collect().value().size(); };
@@ -154,7 +164,7 @@ TEST_CASE("a change is noticed also after a flush, and a deletion after compacti
 }
 
 TEST_CASE("single_writer lets one transaction write at a time, and readers never wait") {
-    auto          db = two_on_call<one_writer_db>();
+    auto          db      = two_on_call<one_writer_db>();
     constexpr int threads = 4, rounds = 100;
     {
         auto tx = db.begin();
@@ -218,7 +228,10 @@ TEST_CASE("a full disk refuses commits once memory holds what runs cannot, and t
     for (bool asked : {false, true}) {  // runs are written by themselves, or by flush() alone
         CAPTURE(asked);
         tenon::faulty<tenon::memory_files> disk;
-        auto db = tenon::open<faulty_db>("full.tenon", {.files = disk, .memtable_bytes = {asked ? 64u << 20 : 1u << 10}, .segment_bytes = {64u << 20}, .merge_fan_in = 2});
+        auto                               db = tenon::open<faulty_db>("full.tenon", {.files = disk,
+                                                                                      .memtable_bytes = {asked ? 64u << 20 : 1u << 10},
+                                                                                      .segment_bytes = {64u << 20},
+                                                                                      .merge_fan_in  = 2});
         REQUIRE(db);
         std::uint64_t stored = 0;
         auto const    add    = [&] {

@@ -11,8 +11,10 @@ namespace {
 
 using tenon::testing::specimen;
 
-struct specimens : tenon::database<tenon::testing::specimen_table<tenon::primary<&specimen::id>, tenon::ordered<&specimen::amount>, tenon::text<&specimen::name>,
-                                                                  tenon::spatial<&specimen::where>, tenon::nearest<&specimen::look>>> {
+struct specimens
+    : tenon::database<tenon::testing::specimen_table<tenon::primary<&specimen::id>, tenon::ordered<&specimen::amount>,
+                                                     tenon::text<&specimen::name>, tenon::spatial<&specimen::where>,
+                                                     tenon::nearest<&specimen::look>>> {
     using database::database;
 };
 
@@ -27,8 +29,11 @@ TEST_CASE("six thousand operations on the default policies and real files give t
     plan.keys         = 600;
     plan.reopen_every = 600;
     plan.least_recall = 0.9;
-    auto const did    = tenon::testing::run_sequence<specimens>({.memtable_bytes = {32u << 10}, .segment_bytes = {64u << 10}, .block_bytes = {4u << 10}, .close_flush_bytes = {16u << 10}},
-                                                             20'261'122, 6'000, r, plan);
+    auto const did    = tenon::testing::run_sequence<specimens>({.memtable_bytes    = {32u << 10},
+                                                                 .segment_bytes     = {64u << 10},
+                                                                 .block_bytes       = {4u << 10},
+                                                                 .close_flush_bytes = {16u << 10}},
+                                                                20'261'122, 6'000, r, plan);
     {
         INFO(r.text());
         REQUIRE(r.passed());

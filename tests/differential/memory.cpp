@@ -11,9 +11,11 @@ namespace {
 
 using tenon::testing::specimen;
 
-struct specimens : tenon::database<tenon::testing::specimen_table<tenon::primary<&specimen::id>, tenon::ordered<&specimen::amount>, tenon::text<&specimen::name>,
-                                                                  tenon::spatial<&specimen::where>, tenon::nearest<&specimen::look>>,
-                                   tenon::memory_files, tenon::checksummed<tenon::file_store<>>, tenon::inline_work> {
+struct specimens
+    : tenon::database<tenon::testing::specimen_table<tenon::primary<&specimen::id>, tenon::ordered<&specimen::amount>,
+                                                     tenon::text<&specimen::name>, tenon::spatial<&specimen::where>,
+                                                     tenon::nearest<&specimen::look>>,
+                      tenon::memory_files, tenon::checksummed<tenon::file_store<>>, tenon::inline_work> {
     using database::database;
 };
 
@@ -23,10 +25,15 @@ TEST_CASE("a hundred thousand operations on every kind of index give the answers
     tenon::testing::report        r;
     tenon::testing::sequence_plan plan;
     plan.least_recall = 0.9;
-    auto const did    = tenon::testing::run_sequence<specimens>({.memtable_bytes = {96u << 10}, .segment_bytes = {64u << 10}, .block_bytes = {4u << 10}, .close_flush_bytes = {16u << 10}},
-                                                             20'261'121, 100'000, r, plan);
-    MESSAGE(did.writes << " writes, " << did.commits << " commits, " << did.conflicts << " conflicts, " << did.queries << " queries, " << did.flushes << " flushes, " << did.merges
-                       << " merges, " << did.reopened << " reopened, " << did.replayed << " replayed, recall " << did.recall << ", " << r.checks() << " checks");
+    auto const did    = tenon::testing::run_sequence<specimens>({.memtable_bytes    = {96u << 10},
+                                                                 .segment_bytes     = {64u << 10},
+                                                                 .block_bytes       = {4u << 10},
+                                                                 .close_flush_bytes = {16u << 10}},
+                                                                20'261'121, 100'000, r, plan);
+    MESSAGE(did.writes << " writes, " << did.commits << " commits, " << did.conflicts << " conflicts, " << did.queries
+                       << " queries, " << did.flushes << " flushes, " << did.merges << " merges, " << did.reopened
+                       << " reopened, " << did.replayed << " replayed, recall " << did.recall << ", " << r.checks()
+                       << " checks");
     {
         INFO(r.text());
         REQUIRE(r.passed());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The crash sweep, tried on a small log: it passes a right one and catches each way to get it wrong.
-#include "tenon/core/hash.hpp"
 #include "tenon/testing/crash.hpp"
+#include "tenon/core/hash.hpp"
 
 #include <optional>
 
@@ -11,7 +11,15 @@ using namespace tenon;
 
 namespace {
 
-enum class mistake { none, no_sync, no_directory_sync, no_checksum, acknowledges_early, replaces_unsynced, recovery_appends };
+enum class mistake {
+    none,
+    no_sync,
+    no_directory_sync,
+    no_checksum,
+    acknowledges_early,
+    replaces_unsynced,
+    recovery_appends
+};
 
 /// A log of 600-byte records (two sectors), and a file "last" that is replaced by rename at every fourth record.
 struct small_log {
@@ -61,8 +69,8 @@ struct small_log {
     }
     bool replace(simulated_files disk, std::uint64_t step) const {
         auto f = disk.open("last.new", open_mode::create);
-        return f && f->write_at(0, record(step)) && (made == mistake::replaces_unsynced || f->sync()) && disk.rename("last.new", "last") &&
-               disk.sync_directory(".");
+        return f && f->write_at(0, record(step)) && (made == mistake::replaces_unsynced || f->sync()) &&
+               disk.rename("last.new", "last") && disk.sync_directory(".");
     }
     void recover(simulated_files disk) const {
         auto const steps = read(disk);
@@ -79,12 +87,14 @@ struct small_log {
         auto const found = read(disk);
         if (!r.check(found.has_value(), "the log opens again")) return;
         auto const least = steps.acknowledged().size(), most = steps.begun().size();
-        r.check(found->size() >= least, "acknowledged " + std::to_string(least) + ", found " + std::to_string(found->size()));
+        r.check(found->size() >= least,
+                "acknowledged " + std::to_string(least) + ", found " + std::to_string(found->size()));
         r.check(found->size() <= most, "begun " + std::to_string(most) + ", found " + std::to_string(found->size()));
         auto log = disk.open("log", open_mode::read_only);
         for (std::size_t i = 0; i < found->size(); ++i) {
             byte_vector one(record_bytes);
-            r.check(log && log->read_at(i * record_bytes, one) && one == record(i + 1), "record " + std::to_string(i) + " is not what was written");
+            r.check(log && log->read_at(i * record_bytes, one) && one == record(i + 1),
+                    "record " + std::to_string(i) + " is not what was written");
         }
         if (least >= 4) {
             auto        f = disk.open("last", open_mode::read_only);
@@ -108,8 +118,8 @@ TEST_CASE("the sweep passes a log that is right, at every operation") {
 }
 
 TEST_CASE("the sweep catches every mistake") {
-    for (auto const m : {mistake::no_sync, mistake::no_directory_sync, mistake::no_checksum, mistake::acknowledges_early, mistake::replaces_unsynced,
-                         mistake::recovery_appends}) {
+    for (auto const m : {mistake::no_sync, mistake::no_directory_sync, mistake::no_checksum,
+                         mistake::acknowledges_early, mistake::replaces_unsynced, mistake::recovery_appends}) {
         CAPTURE(static_cast<int>(m));
         auto const swept = testing::sweep_crashes(small_log{m});
         CHECK_FALSE(swept.passed());

@@ -16,8 +16,9 @@ using files = faulty<memory_files>;
 bool touch_everything(files fs) {
     std::byte one[1];
     auto      f = fs.open("x", open_mode::create);
-    return f && f->lock() && f->write_at(0, as_bytes("abc")) && f->read_at(0, one) && f->size() && f->resize(2) && f->sync() && fs.make_directory("d") &&
-           fs.exists("x") && fs.list(".") && fs.rename("x", "y") && fs.sync_directory(".") && fs.remove("y");
+    return f && f->lock() && f->write_at(0, as_bytes("abc")) && f->read_at(0, one) && f->size() && f->resize(2) &&
+           f->sync() && fs.make_directory("d") && fs.exists("x") && fs.list(".") && fs.rename("x", "y") &&
+           fs.sync_directory(".") && fs.remove("y");
 }
 
 }  // namespace

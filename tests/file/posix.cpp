@@ -86,7 +86,8 @@ TEST_CASE("a file that another process has locked names that process's pid") {
         REQUIRE_FALSE(done);
         CHECK(done.error().kind == errc::locked);
 #if defined(__linux__)
-        CHECK(done.error().message == "'" + path + "' is in use by process " + std::to_string(holder.pid()) + "; close it there or wait");
+        CHECK(done.error().message ==
+              "'" + path + "' is in use by process " + std::to_string(holder.pid()) + "; close it there or wait");
 #endif
         auto ro = fs.open(path, open_mode::read_only);
         CHECK_FALSE(ro->lock());
@@ -123,7 +124,8 @@ TEST_CASE("a file locked in this process is refused to it and to others, under e
     auto const here = fs.open(link, open_mode::read_write)->lock();
     REQUIRE_FALSE(here);
     CHECK(here.error().kind == errc::locked);
-    CHECK(here.error().message == "'" + link + "' is in use by process " + std::to_string(::getpid()) + " (this one); close it there first");
+    CHECK(here.error().message ==
+          "'" + link + "' is in use by process " + std::to_string(::getpid()) + " (this one); close it there first");
     CHECK(fs.list(dir.path) == std::vector<std::string>{"db", "link"});  // locking leaves no file behind
 
     child other([&](auto say, auto) {
@@ -153,7 +155,8 @@ TEST_CASE("errors of the system carry kind, path, offset and the system's text")
         CHECK(first);
         REQUIRE_FALSE(second);
         CHECK(second.error().kind == errc::full);
-        CHECK(second.error().message.find("cannot write 1000 bytes at offset 5000 of '" + path + "': File too large") == 0);
+        CHECK(second.error().message.find("cannot write 1000 bytes at offset 5000 of '" + path + "': File too large") ==
+              0);
         CHECK_FALSE(third);
         CHECK(*size == 5000);
     }
@@ -162,7 +165,8 @@ TEST_CASE("errors of the system carry kind, path, offset and the system's text")
             auto const done = full->write_at(0, as_bytes("x"));
             REQUIRE_FALSE(done);
             CHECK(done.error().kind == errc::full);
-            CHECK(done.error().message == "cannot write 1 bytes at offset 0 of '/dev/full': No space left on device; free space on that disk");
+            CHECK(done.error().message ==
+                  "cannot write 1 bytes at offset 0 of '/dev/full': No space left on device; free space on that disk");
         }
     }
     SUBCASE("a directory is no file") {
@@ -174,7 +178,8 @@ TEST_CASE("errors of the system carry kind, path, offset and the system's text")
         auto const opened = fs.open(dir.path + "/no/x", open_mode::create);
         REQUIRE_FALSE(opened);
         CHECK(opened.error().kind == errc::not_found);
-        CHECK(opened.error().message == "cannot make '" + dir.path + "/no/x': there is no directory '" + dir.path + "/no'; make it first");
+        CHECK(opened.error().message ==
+              "cannot make '" + dir.path + "/no/x': there is no directory '" + dir.path + "/no'; make it first");
     }
     SUBCASE("a file without permission says so") {
         if (::geteuid() != 0) {

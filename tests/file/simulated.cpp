@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The power-loss model: it loses everything it may lose, and never what it may not.
-#include "tenon/core/prng.hpp"
 #include "tenon/file/simulated.hpp"
+#include "tenon/core/prng.hpp"
 
 #include <optional>
 #include <set>
@@ -81,7 +81,8 @@ TEST_CASE("a file whose content was not synced may be empty, partial or whole, a
         REQUIRE(c);
         sizes.insert(c->size());
         for (std::size_t at = 0; at < c->size(); at += 512) {
-            auto const sector = byte_vector(c->begin() + static_cast<std::ptrdiff_t>(at), c->begin() + static_cast<std::ptrdiff_t>(at + 512));
+            auto const sector = byte_vector(c->begin() + static_cast<std::ptrdiff_t>(at),
+                                            c->begin() + static_cast<std::ptrdiff_t>(at + 512));
             CHECK((sector == filled(512, 7) || sector == filled(512, 0)));
             hole |= sector == filled(512, 0);
         }
@@ -253,7 +254,8 @@ TEST_CASE("operations are numbered, and from the crash on everything fails and n
     simulated_files disk;
     auto            f = settled(disk, "x", 10, 1);
     CHECK(disk.operations() == 4);
-    CHECK(disk.log() == std::vector<std::string>{"1 (create 'x')", "2 (write 'x' 10 bytes at offset 0)", "3 (sync 'x')", "4 (sync directory '.')"});
+    CHECK(disk.log() == std::vector<std::string>{"1 (create 'x')", "2 (write 'x' 10 bytes at offset 0)", "3 (sync 'x')",
+                                                 "4 (sync directory '.')"});
     // None of these is an operation.
     REQUIRE(disk.open("x", open_mode::create));
     REQUIRE(f.write_at(3, {}));
@@ -312,13 +314,14 @@ TEST_CASE("a sync in flight promises nothing, a rename in flight happened or not
     }
 }
 
-TEST_CASE("worlds after power loss are the same for the same seed, stand alone, free all locks and go on counting time") {
+TEST_CASE(
+    "worlds after power loss are the same for the same seed, stand alone, free all locks and go on counting time") {
     simulated_files disk;
     auto            f = settled(disk, "x", 8192, 1);
     REQUIRE(f.lock());
     REQUIRE(f.write_at(0, filled(8192, 2)));
     for (std::uint64_t seed = 0; seed < 20; ++seed) {
-        auto one = disk.after_power_loss(seed), two = disk.after_power_loss(seed);
+        auto       one = disk.after_power_loss(seed), two = disk.after_power_loss(seed);
         auto const before = content(one, "x");
         CHECK(before == content(two, "x"));
         auto g = one.open("x", open_mode::read_write);
@@ -351,8 +354,8 @@ TEST_CASE("random histories: with nothing kept, a file is as it was at its last 
                 durable = live;
             } else {  // many end right behind a page
                 auto const at = static_cast<std::size_t>(random.below(live.size() + 3000));
-                auto const n  = static_cast<std::size_t>(random.chance(0.5) ? 4097 - at % 4096 : 1 + random.below(6000));
-                auto const b  = filled(n, static_cast<int>(1 + random.below(255)));
+                auto const n = static_cast<std::size_t>(random.chance(0.5) ? 4097 - at % 4096 : 1 + random.below(6000));
+                auto const b = filled(n, static_cast<int>(1 + random.below(255)));
                 REQUIRE(f.write_at(at, b));
                 live.resize(std::max(live.size(), at + n));
                 std::copy(b.begin(), b.end(), live.begin() + static_cast<std::ptrdiff_t>(at));
@@ -386,13 +389,15 @@ TEST_CASE("random histories: every state holds for each sector a version that wa
             REQUIRE(f.write_at(at, b));
             std::copy(b.begin(), b.end(), live.begin() + static_cast<std::ptrdiff_t>(at));
             for (auto s = at / 512; s * 512 < at + n; ++s)
-                versions[s].emplace_back(live.begin() + static_cast<std::ptrdiff_t>(s * 512), live.begin() + static_cast<std::ptrdiff_t>(s * 512 + 512));
+                versions[s].emplace_back(live.begin() + static_cast<std::ptrdiff_t>(s * 512),
+                                         live.begin() + static_cast<std::ptrdiff_t>(s * 512 + 512));
         }
         for (std::uint64_t state = 0; state < 20; ++state) {
             auto const c = *content(disk.after_power_loss(state), "x");
             REQUIRE(c.size() == live.size());
             for (std::size_t s = 0; s < sectors; ++s) {
-                byte_vector const sector(c.begin() + static_cast<std::ptrdiff_t>(s * 512), c.begin() + static_cast<std::ptrdiff_t>(s * 512 + 512));
+                byte_vector const sector(c.begin() + static_cast<std::ptrdiff_t>(s * 512),
+                                         c.begin() + static_cast<std::ptrdiff_t>(s * 512 + 512));
                 CHECK(std::find(versions[s].begin(), versions[s].end(), sector) != versions[s].end());
             }
         }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "tenon/testing/filter.hpp"
 #include "tenon/core/hash.hpp"
 #include "tenon/filter/bloom.hpp"
 #include "tenon/filter/no_filter.hpp"
-#include "tenon/testing/filter.hpp"
 
 #include <doctest/doctest.h>
 
@@ -14,7 +14,8 @@
 
 using namespace tenon;
 
-TEST_CASE_TEMPLATE("a filter never misses a key and survives hostile bytes", Policy, no_filter, bloom<1>, bloom<>, bloom<30>) {
+TEST_CASE_TEMPLATE("a filter never misses a key and survives hostile bytes", Policy, no_filter, bloom<1>, bloom<>,
+                   bloom<30>) {
     for (std::uint64_t seed : {1u, 2u}) {
         CAPTURE(seed);
         testing::report r;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tenon/database.hpp"
 #include "tenon/core/crc32c.hpp"
+#include "tenon/database.hpp"
 #include "tenon/file/memory.hpp"
 #include "tenon/page_store/file.hpp"
 #include "tenon/work/inline_work.hpp"
@@ -18,17 +18,23 @@ namespace {
 struct city {
     std::uint64_t id = 0;
     std::string   name;
-    std::int32_t  people = 0;
-    bool operator==(city const&) const = default;
+    std::int32_t  people                        = 0;
+    bool          operator==(city const&) const = default;
 };
 /// Files in memory whose clock stands still: a new database takes its identity from clock and path.
 struct still_files : tenon::memory_files {
     std::uint64_t now_ns() const noexcept { return 1'700'000'000'000'000'000; }
 };
-using cities = tenon::table<"cities", city, tenon::columns<&city::id, &city::name, &city::people>, tenon::primary<&city::id>, tenon::ordered<&city::people>>;
+using cities = tenon::table<"cities", city, tenon::columns<&city::id, &city::name, &city::people>,
+                            tenon::primary<&city::id>, tenon::ordered<&city::people>>;
 // Files grow page by page, to keep the pinned one small.
-struct checked_db : tenon::database<cities, still_files, tenon::checksummed<tenon::file_store<4096>>, tenon::inline_work> { using database::database; };
-struct bare_db : tenon::database<cities, still_files, tenon::file_store<4096>, tenon::inline_work> { using database::database; };
+struct checked_db
+    : tenon::database<cities, still_files, tenon::checksummed<tenon::file_store<4096>>, tenon::inline_work> {
+    using database::database;
+};
+struct bare_db : tenon::database<cities, still_files, tenon::file_store<4096>, tenon::inline_work> {
+    using database::database;
+};
 
 constexpr auto log_path = "cities.wal/00000000000000000000.log";
 using rows_by_id        = std::map<std::uint64_t, city>;
@@ -36,7 +42,8 @@ using rows_by_id        = std::map<std::uint64_t, city>;
 /// What the database holds after 1 to 3 commits; the first two lie in a run, the third in the log.
 rows_by_id rows_after(int commits) {
     rows_by_id rows;
-    for (std::uint64_t i = 0; i < 24; ++i) rows[i * 5] = {i * 5, "city " + std::to_string(i), static_cast<std::int32_t>((i * 37) % 50) - 10};
+    for (std::uint64_t i = 0; i < 24; ++i)
+        rows[i * 5] = {i * 5, "city " + std::to_string(i), static_cast<std::int32_t>((i * 37) % 50) - 10};
     if (commits >= 2) rows.erase(15), rows[1000] = {1000, "Zürich", 436'551};
     if (commits >= 3) rows.erase(20), rows[1001] = {1001, "Genève", 206'635};
     return rows;
@@ -73,7 +80,7 @@ still_files write_database() {
     REQUIRE_MESSAGE(db.has_value(), (db ? "" : db.error().message));
     for (int n = 1; n <= 3; ++n) {
         auto const before = n == 1 ? rows_by_id{} : rows_after(n - 1), after = rows_after(n);
-        auto       tx     = db->begin();
+        auto       tx = db->begin();
         for (auto const& [id, row] : before)
             if (!after.contains(id)) REQUIRE(tx.template erase<city>(id));
         for (auto const& [id, row] : after)
@@ -133,7 +140,8 @@ tenon::result<rows_by_id> read_everything(still_files files) {
 tenon::byte_vector golden(char const* name) {
     std::ifstream     in(std::string("tests/formats/golden/") + name, std::ios::binary);
     std::string const text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-    REQUIRE_MESSAGE(!text.empty(), "run from the project's root: tests/formats/golden/", std::string(name), " is not there");
+    REQUIRE_MESSAGE(!text.empty(), "run from the project's root: tests/formats/golden/", std::string(name),
+                    " is not there");
     auto const bytes = tenon::as_bytes(text);
     return {bytes.begin(), bytes.end()};
 }
@@ -153,12 +161,14 @@ TEST_CASE("a small database has exactly the bytes that it always had") {
     CHECK(now.rows == golden("cities.tenon"));
     CHECK(now.log == golden("cities.log"));
     CHECK(now.rows.size() < (64u << 10));
-    CHECK(checked_db::signature() == "tenon/1 cities(id:u64,name:string,people:i32; primary id rmi<linear_spline,linear>; filter bloom; ordered rmi<linear_spline,linear> people)");
+    CHECK(checked_db::signature() ==
+          "tenon/1 cities(id:u64,name:string,people:i32; primary id rmi<linear_spline,linear>; filter bloom; ordered "
+          "rmi<linear_spline,linear> people)");
 }
 
 TEST_CASE("each part of a run has exactly the bytes that it always had") {
     auto const files = write_database<checked_db>();
-    auto       store = checked_db::engine_type::store_type::open(files, "cities", {checked_db::signature(), false, false});
+    auto store = checked_db::engine_type::store_type::open(files, "cities", {checked_db::signature(), false, false});
     REQUIRE_MESSAGE(store.has_value(), (store ? "" : store.error().message));
     auto const            root = store->root();
     tenon::byte_reader    in(root);
@@ -202,9 +212,9 @@ TEST_CASE("the bytes of the first version are read") {
 }
 
 TEST_CASE("a flipped bit in a checksummed database is an error or makes no difference") {
-    auto const    good   = written<checked_db>();
-    std::size_t   errors = 0, harmless = 0;
-    auto const    step   = test_all() ? 1u : 3u;
+    auto const  good   = written<checked_db>();
+    std::size_t errors = 0, harmless = 0;
+    auto const  step = test_all() ? 1u : 3u;
     for (std::size_t at = 0; at < good.rows.size(); at += at < (32u << 10) ? step : step * 7) {
         CAPTURE(at);
         auto bad = good;
@@ -240,7 +250,7 @@ TEST_CASE("a flipped bit in the log is an error or cuts off the last commit") {
 TEST_CASE("a flipped bit or a cut in a database without checksums never harms the reader") {
     auto const  good   = written<bare_db>();
     std::size_t errors = 0, answers = 0;
-    auto const  step   = test_all() ? 1u : 3u;
+    auto const  step = test_all() ? 1u : 3u;
     for (std::size_t at = 1; at < good.rows.size(); at += at < (32u << 10) ? step : step * 7) {
         CAPTURE(at);
         auto bad = good;

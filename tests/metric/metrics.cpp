@@ -18,7 +18,8 @@
 
 using namespace tenon;
 
-TEST_CASE_TEMPLATE("batches give bit for bit what single distances give", M, l2_squared, inner_product, cosine, haversine, archetype::metric_policy) {
+TEST_CASE_TEMPLATE("batches give bit for bit what single distances give", M, l2_squared, inner_product, cosine,
+                   haversine, archetype::metric_policy) {
     auto const& before = simd::active();
     for (auto const* k : simd::targets()) {
         simd::force(*k);
@@ -61,7 +62,8 @@ TEST_CASE("prepared cosine rows have length one and the same distances up to rou
             cosine::prepare(a.data(), pa.data(), dim);
             cosine::prepare(b.data(), pb.data(), dim);
             CHECK(inner_product::distance(pa.data(), pa.data(), dim) == doctest::Approx(-1).epsilon(1e-6));
-            CHECK(std::abs(cosine::prepared::distance(pa.data(), pb.data(), dim) - cosine::distance(a.data(), b.data(), dim)) < 2e-6F);
+            CHECK(std::abs(cosine::prepared::distance(pa.data(), pb.data(), dim) -
+                           cosine::distance(a.data(), b.data(), dim)) < 2e-6F);
         }
         std::vector<float> zero(dim, 0.0F);
         cosine::prepare(zero.data(), pa.data(), dim);
@@ -78,7 +80,8 @@ TEST_CASE("great circles have their known lengths") {
     CHECK(haversine_metres({0, 0}, {0, 1}) == doctest::Approx(111195.08).epsilon(1e-6));
     CHECK(haversine_metres({179.5, 0}, {-179.5, 0}) == doctest::Approx(111195.08).epsilon(1e-6));
     CHECK(haversine_metres({180, 12}, {-180, 12}) < 1e-6);
-    CHECK(haversine_metres({2.3522, 48.8566}, {-0.1276, 51.5072}) == doctest::Approx(343'550).epsilon(0.001));  // Paris, London
+    CHECK(haversine_metres({2.3522, 48.8566}, {-0.1276, 51.5072}) ==
+          doctest::Approx(343'550).epsilon(0.001));  // Paris, London
     CHECK(haversine_metres({5, 6}, {5, 6}) == 0);
     float const a[2] = {0, 0}, b[2] = {0, 1};
     CHECK(haversine::distance(a, b, 2) == doctest::Approx(111195.08).epsilon(1e-5));
@@ -89,7 +92,8 @@ TEST_CASE("great circles agree with the chord through the sphere, are symmetric 
     auto place  = [&] { return lonlat{random.unit() * 360 - 180, random.unit() * 180 - 90}; };
     auto vector = [](lonlat p) {
         double const r = std::numbers::pi / 180;
-        return std::vector<double>{std::cos(p.lat * r) * std::cos(p.lon * r), std::cos(p.lat * r) * std::sin(p.lon * r), std::sin(p.lat * r)};
+        return std::vector<double>{std::cos(p.lat * r) * std::cos(p.lon * r), std::cos(p.lat * r) * std::sin(p.lon * r),
+                                   std::sin(p.lat * r)};
     };
     for (int round = 0; round < 2000; ++round) {
         CAPTURE(round);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The vector kernels: every compiled instruction set against plain loops in doubles.
+#include "tenon/core/simd.hpp"
 #include "tenon/core/lonlat.hpp"
 #include "tenon/core/prng.hpp"
-#include "tenon/core/simd.hpp"
 
 #include <doctest/doctest.h>
 
@@ -81,9 +81,13 @@ TEST_CASE("every instruction set gives the distances of plain loops, in all thre
 }
 
 TEST_CASE("finite vectors never give NaN, however large, small or opposed") {
-    float const                            huge = 3e38F, tiny = 1e-45F;
-    std::vector<std::vector<float>> const all{std::vector<float>(70, huge), std::vector<float>(70, -huge), std::vector<float>(70, tiny),
-                                              std::vector<float>(70, 0.0F), std::vector<float>(70, 1e-25F), [&] {
+    float const                           huge = 3e38F, tiny = 1e-45F;
+    std::vector<std::vector<float>> const all{std::vector<float>(70, huge),
+                                              std::vector<float>(70, -huge),
+                                              std::vector<float>(70, tiny),
+                                              std::vector<float>(70, 0.0F),
+                                              std::vector<float>(70, 1e-25F),
+                                              [&] {
                                                   std::vector<float> v(70, huge);
                                                   for (std::size_t i = 0; i < v.size(); i += 2) v[i] = -huge;
                                                   return v;
@@ -109,9 +113,11 @@ TEST_CASE("a cosine with a vector of zeros is at distance one") {
 }
 
 TEST_CASE("box scans find exactly the points that the window contains, across the antimeridian too") {
-    prng                      random(12);
+    prng                        random(12);
     std::array<double, 7> const edges{-180, -179.5, -10, 0, 10, 179.5, 180};
-    auto pick = [&](double scale) { return random.chance(0.5) ? edges[random.below(7)] * scale : (random.unit() * 360 - 180) * scale; };
+    auto                        pick = [&](double scale) {
+        return random.chance(0.5) ? edges[random.below(7)] * scale : (random.unit() * 360 - 180) * scale;
+    };
     std::size_t found_any = 0;
     for (int round = 0; round < 600; ++round) {
         std::size_t const   n = random.below(150);
@@ -142,10 +148,12 @@ TEST_CASE("rank counts are those of a plain loop for unsigned keys") {
     for (std::size_t n = 0; n < 70; ++n) {
         std::vector<std::uint64_t> keys(n);
         for (auto& x : keys) x = random.chance(0.5) ? random() : random.below(4);
-        for (std::uint64_t const key : {std::uint64_t{0}, std::uint64_t{2}, std::uint64_t{1} << 63, ~std::uint64_t{0}, random()})
+        for (std::uint64_t const key :
+             {std::uint64_t{0}, std::uint64_t{2}, std::uint64_t{1} << 63, ~std::uint64_t{0}, random()})
             for (auto const* k : simd::targets())
                 CHECK(k->count_less(keys.data(), n, key) ==
-                      static_cast<std::size_t>(std::count_if(keys.begin(), keys.end(), [&](std::uint64_t x) { return x < key; })));
+                      static_cast<std::size_t>(
+                          std::count_if(keys.begin(), keys.end(), [&](std::uint64_t x) { return x < key; })));
     }
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "tenon/testing/ordered_map.hpp"
 #include "tenon/ordered_map/btree.hpp"
 #include "tenon/ordered_map/skip_list.hpp"
 #include "tenon/ordered_map/std_map.hpp"
-#include "tenon/testing/ordered_map.hpp"
 
 #include <doctest/doctest.h>
 

@@ -83,7 +83,7 @@ TEST_CASE("the bytes of a page file are those that its format page shows") {
 
 TEST_CASE("a flipped bit in the first 16 KiB is an error or changes nothing") {
     extent        e;
-    auto const    good = small_file<store_type>(e);
+    auto const    good   = small_file<store_type>(e);
     std::uint64_t errors = 0, fine = 0;
     prng          random(7);
     for (std::size_t at = 0; at < 16384; at += at % 2048 < 80 ? 1 : 37) {
@@ -174,13 +174,13 @@ TEST_CASE("random bytes are not a page file") {
 }
 
 TEST_CASE("retain refuses extents that overlap or leave the file") {
-    extent       e;
-    auto         fs = world_with(small_file<store_type>(e));
-    auto         s  = store_type::open(fs, "x", signed_as("places/1"));
-    auto const   retained = [&](std::vector<extent> es) { return s->retain(es).has_value(); };
+    extent     e;
+    auto       fs       = world_with(small_file<store_type>(e));
+    auto       s        = store_type::open(fs, "x", signed_as("places/1"));
+    auto const retained = [&](std::vector<extent> es) { return s->retain(es).has_value(); };
     CHECK(!retained({e, e}));
-    CHECK(!retained({{16384, 5000}}));                          // reaches into the root
-    CHECK(!retained({{24576, 1}}));                             // is the root
+    CHECK(!retained({{16384, 5000}}));  // reaches into the root
+    CHECK(!retained({{24576, 1}}));     // is the root
     CHECK(!retained({{16385, 1}}));
     CHECK(!retained({{4096, 1}}));
     CHECK(!retained({{16384, ~std::uint64_t{0}}}));
@@ -189,7 +189,9 @@ TEST_CASE("retain refuses extents that overlap or leave the file") {
     CHECK(s->verify());
 }
 
-TEST_CASE("every flipped bit of a checksummed extent or root is found, and stores with and without checksums refuse each other") {
+TEST_CASE(
+    "every flipped bit of a checksummed extent or root is found, and stores with and without checksums refuse each "
+    "other") {
     extent     e;
     auto const good = small_file<checked_type>(e);
     CHECK(load<std::uint64_t>(good.data() + 16384 + 7 + 8) == 7);

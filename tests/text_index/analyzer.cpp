@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "tenon/text_index/analyzer.hpp"
 #include "tenon/core/prng.hpp"
 #include "tenon/core/utf8.hpp"
 #include "tenon/testing/text_index.hpp"
-#include "tenon/text_index/analyzer.hpp"
 #include "tenon/text_index/bm25.hpp"
 #include "tenon/text_index/fold.hpp"
 
@@ -27,15 +27,25 @@ std::string terms(std::string_view text) {
 
 TEST_CASE("valid UTF-8 is told from the rest, with the first bad offset") {
     using namespace std::string_view_literals;
-    for (auto text : {""sv, "plain"sv, "\xC2\x80"sv, "\xDF\xBF"sv, "\xE0\xA0\x80"sv, "\xED\x9F\xBF"sv, "\xEE\x80\x80"sv, "\xEF\xBF\xBF"sv,
-                      "\xF0\x90\x80\x80"sv, "\xF4\x8F\xBF\xBF"sv, "a\0b"sv, "eight bytes and more \xC3\xA9 and more"sv})
+    for (auto text : {""sv, "plain"sv, "\xC2\x80"sv, "\xDF\xBF"sv, "\xE0\xA0\x80"sv, "\xED\x9F\xBF"sv, "\xEE\x80\x80"sv,
+                      "\xEF\xBF\xBF"sv, "\xF0\x90\x80\x80"sv, "\xF4\x8F\xBF\xBF"sv, "a\0b"sv,
+                      "eight bytes and more \xC3\xA9 and more"sv})
         CHECK(valid_utf8(text));
     struct {
         std::string_view text;
         std::size_t      bad;
-    } const broken[] = {{"\x80"sv, 0},           {"ab\xFFzz"sv, 2},       {"\xC0\xAF"sv, 0},             {"\xC1\xBF"sv, 0},
-                        {"x\xE0\x9F\xBF"sv, 1},  {"\xED\xA0\x80"sv, 0},   {"\xF0\x8F\xBF\xBF"sv, 0},     {"\xF4\x90\x80\x80"sv, 0},
-                        {"\xF5\x80\x80\x80"sv, 0}, {"12345678\xE2\x82"sv, 8}, {"1234567890123456\xC3"sv, 16}, {"\xF0\x9F\x98"sv, 0}};
+    } const broken[] = {{"\x80"sv, 0},
+                        {"ab\xFFzz"sv, 2},
+                        {"\xC0\xAF"sv, 0},
+                        {"\xC1\xBF"sv, 0},
+                        {"x\xE0\x9F\xBF"sv, 1},
+                        {"\xED\xA0\x80"sv, 0},
+                        {"\xF0\x8F\xBF\xBF"sv, 0},
+                        {"\xF4\x90\x80\x80"sv, 0},
+                        {"\xF5\x80\x80\x80"sv, 0},
+                        {"12345678\xE2\x82"sv, 8},
+                        {"1234567890123456\xC3"sv, 16},
+                        {"\xF0\x9F\x98"sv, 0}};
     for (auto const& b : broken) {
         std::size_t bad = 999;
         CAPTURE(b.bad);
@@ -58,7 +68,8 @@ TEST_CASE("every code point survives UTF-8 and back, and no other four bytes do"
     prng random(1);
     for (int i = 0; i < 100'000; ++i) {
         std::string text;
-        for (auto n = 1 + random.below(4); n != 0; --n) text += static_cast<char>(random.chance(0.7) ? 0x80 + random.below(128) : random.below(256));
+        for (auto n = 1 + random.below(4); n != 0; --n)
+            text += static_cast<char>(random.chance(0.7) ? 0x80 + random.below(128) : random.below(256));
         auto const step = utf8_at(text, 0);
         REQUIRE(step.bytes >= 1);
         REQUIRE(step.bytes <= text.size());
@@ -84,7 +95,8 @@ TEST_CASE("folding takes case and accents away") {
         {"e\u0301", "e"},
         {"\u0391\u03b8\u03ae\u03bd\u03b1\u03c2", "\u03b1\u03b8\u03b7\u03bd\u03b1\u03c3"},
         {"\u1f08\u03b8\u1fc6\u03bd\u03b1\u03b9", "\u03b1\u03b8\u03b7\u03bd\u03b1\u03b9"},
-        {"\u0419\u043e\u0448\u043a\u0430\u0440-\u041e\u043b\u0430 \u0401\u043b\u043a\u0430", "\u0438\u043e\u0448\u043a\u0430\u0440-\u043e\u043b\u0430 \u0435\u043b\u043a\u0430"},
+        {"\u0419\u043e\u0448\u043a\u0430\u0440-\u041e\u043b\u0430 \u0401\u043b\u043a\u0430",
+         "\u0438\u043e\u0448\u043a\u0430\u0440-\u043e\u043b\u0430 \u0435\u043b\u043a\u0430"},
         {"\uff21\uff42\uff13", "ab3"},
         {"\ufb01n \u2167 x\u00b2 \u2116", "fin viii x2 no"},
         {"\u0623\u064e\u062d\u0645\u062f", "\u0627\u062d\u0645\u062f"},

@@ -63,8 +63,8 @@ TEST_CASE_TEMPLATE("a delta is read while it is written", Policy, text_scan, inv
 
 TEST_CASE("an inverted index takes another analyzer, and is refused to the wrong one") {
     std::vector<text_entry> const entries{{"New York", 1}, {"new new", 5}};
-    auto const bytes = basic_inverted<plain_words>::build(entries).value();
-    auto const view  = basic_inverted<plain_words>::view::open(bytes).value();
+    auto const                    bytes = basic_inverted<plain_words>::build(entries).value();
+    auto const                    view  = basic_inverted<plain_words>::view::open(bytes).value();
     CHECK(view.validate().has_value());
     CHECK(view.terms() == 3);
     CHECK(view.texts_with("New") == 1);
@@ -74,11 +74,13 @@ TEST_CASE("an inverted index takes another analyzer, and is refused to the wrong
     REQUIRE_FALSE(wrong.has_value());
     CHECK(wrong.error().kind == errc::wrong_assembly);
     CHECK(wrong.error().message ==
-          "inverted: made with the analyzer \"test.plain/1\", opened with \"tenon.words/1\": open it with the analyzer that made it");
+          "inverted: made with the analyzer \"test.plain/1\", opened with \"tenon.words/1\": open it with the analyzer "
+          "that made it");
 }
 
 TEST_CASE("terms that share eight bytes are told apart") {
-    std::vector<text_entry> const entries{{"aaaaaaaa", 0}, {"aaaaaaaab", 1}, {"aaaaaaaac aaaaaaa", 2}, {"aaaaaaaabb", 3}};
+    std::vector<text_entry> const entries{
+        {"aaaaaaaa", 0}, {"aaaaaaaab", 1}, {"aaaaaaaac aaaaaaa", 2}, {"aaaaaaaabb", 3}};
     auto const bytes = inverted::build(entries).value();
     auto const view  = inverted::view::open(bytes).value();
     CHECK(positions(view, "aaaaaaaa") == std::vector<position>{0});
@@ -88,14 +90,17 @@ TEST_CASE("terms that share eight bytes are told apart") {
     CHECK(positions(view, "aaaaaaa") == std::vector<position>{2});
     CHECK(positions(view, "aaaaaaaaba").empty());
     std::string terms;
-    view.each_term([&](std::string_view term, std::uint64_t texts) { terms.append(term).append(std::to_string(texts)).append(" "); });
+    view.each_term([&](std::string_view term, std::uint64_t texts) {
+        terms.append(term).append(std::to_string(texts)).append(" ");
+    });
     CHECK(terms == "aaaaaaa1 aaaaaaaa1 aaaaaaaab1 aaaaaaaabb1 aaaaaaaac1 ");
 }
 
 TEST_CASE("large gaps, frequencies and lengths survive") {
     std::string many;
     for (int i = 0; i < 70'000; ++i) many += "a ";
-    std::vector<text_entry> const entries{{"a", 0}, {many, 1}, {"a b", std::uint64_t{1} << 40}, {"a", 0xFFFFFFFFFFFFFFFE}};
+    std::vector<text_entry> const entries{
+        {"a", 0}, {many, 1}, {"a b", std::uint64_t{1} << 40}, {"a", 0xFFFFFFFFFFFFFFFE}};
     auto const bytes = inverted::build(entries).value();
     auto const view  = inverted::view::open(bytes).value();
     CHECK(view.validate().has_value());
@@ -128,7 +133,8 @@ TEST_CASE("varints that break off or overflow are refused") {
     CHECK_FALSE(read({0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00}, v));
     CHECK_FALSE(read({0x80}, v));
     CHECK_FALSE(read({}, v));
-    for (std::uint64_t x : {std::uint64_t{0}, std::uint64_t{127}, std::uint64_t{128}, std::uint64_t{1} << 63, ~std::uint64_t{0}}) {
+    for (std::uint64_t x :
+         {std::uint64_t{0}, std::uint64_t{127}, std::uint64_t{128}, std::uint64_t{1} << 63, ~std::uint64_t{0}}) {
         byte_vector bytes;
         detail::put_varint(bytes, x);
         std::size_t at = 0;
@@ -140,13 +146,13 @@ TEST_CASE("varints that break off or overflow are refused") {
 
 TEST_CASE("validate finds a posting changed, a term changed, a length that does not add up") {
     std::vector<text_entry> const entries{{"new york", 0}, {"york york minster", 7}};
-    auto const good = inverted::build(entries).value();
+    auto const                    good = inverted::build(entries).value();
     detail::inverted_layout const l(3, 14, 12);
     REQUIRE(l.end == good.size());
     auto const broken = [&](std::uint64_t offset, unsigned value) {
-        auto bytes                                = good;
-        bytes[static_cast<std::size_t>(offset)]   = static_cast<std::byte>(value);
-        auto const view                           = inverted::view::open(bytes);
+        auto bytes                              = good;
+        bytes[static_cast<std::size_t>(offset)] = static_cast<std::byte>(value);
+        auto const view                         = inverted::view::open(bytes);
         REQUIRE(view.has_value());
         auto const valid = view->validate();
         REQUIRE_FALSE(valid.has_value());
@@ -164,7 +170,7 @@ TEST_CASE("validate finds a posting changed, a term changed, a length that does 
 
 TEST_CASE("the bytes of an inverted index are the documented ones") {
     std::vector<text_entry> const entries{{"new york", 0}, {"york york minster", 7}};
-    auto const bytes = inverted::build(entries).value();
+    auto const                    bytes = inverted::build(entries).value();
     REQUIRE(bytes.size() == 448);
     std::uint64_t const counts[] = {2, 5, 3, 14, 12, 448};
     CHECK(std::memcmp(bytes.data() + 48, counts, sizeof counts) == 0);

@@ -17,7 +17,8 @@
 
 using namespace tenon;
 
-TEST_CASE_TEMPLATE("exact policies keep the axioms of the axis and find every nearest row", P, flat<l2_squared>, flat<cosine>) {
+TEST_CASE_TEMPLATE("exact policies keep the axioms of the axis and find every nearest row", P, flat<l2_squared>,
+                   flat<cosine>) {
     testing::report r;
     testing::check_vector_index<P>(101, r);
     INFO(r.text());

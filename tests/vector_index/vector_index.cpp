@@ -89,17 +89,19 @@ TEST_CASE("a search measures a small part of the rows") {
             static std::size_t n = 0;
             return n;
         }
-        static void gather(float const* q, float const* rows, std::size_t stride, std::uint32_t const* ids, std::size_t n, std::size_t dim, float* out) {
+        static void gather(float const* q, float const* rows, std::size_t stride, std::uint32_t const* ids,
+                           std::size_t n, std::size_t dim, float* out) {
             measured() += n;
             l2_squared::gather(q, rows, stride, ids, n, dim, out);
         }
-        static void distances(float const* q, float const* rows, std::size_t stride, std::size_t n, std::size_t dim, float* out) {
+        static void distances(float const* q, float const* rows, std::size_t stride, std::size_t n, std::size_t dim,
+                              float* out) {
             measured() += n;
             l2_squared::distances(q, rows, stride, n, dim, out);
         }
     };
-    vector_sample                           s(107, 16, 6'000, 60);
-    built<hnsw<counting>> const     index(s);
+    vector_sample               s(107, 16, 6'000, 60);
+    built<hnsw<counting>> const index(s);
     for (int i = 0; i < 20; ++i) {
         counting::measured() = 0;
         CHECK(closest(index.view, s.another(), 10).size() == 10);
@@ -110,7 +112,8 @@ TEST_CASE("a search measures a small part of the rows") {
 
 TEST_CASE("a thousand equal rows neither hide one another nor what lies around them") {
     vector_sample s(108, 8, 4'000, 40);
-    for (std::size_t i = 500; i < 1'500; ++i) std::copy_n(s.row(3).begin(), 8, s.rows.begin() + static_cast<std::ptrdiff_t>(i * 8));
+    for (std::size_t i = 500; i < 1'500; ++i)
+        std::copy_n(s.row(3).begin(), 8, s.rows.begin() + static_cast<std::ptrdiff_t>(i * 8));
     built<hnsw<l2_squared>> const index(s);
     REQUIRE(index.view.validate().has_value());
     auto const same = closest(index.view, s.row(3), 1'001);
@@ -133,7 +136,8 @@ TEST_CASE("a thousand equal rows neither hide one another nor what lies around t
 TEST_CASE("rows that are all equal, all zero or nearly equal are all found") {
     for (float const step : {0.0F, 1e-7F}) {
         vector_sample s(109, 4, 3'500, 1);
-        for (std::size_t i = 0; i < s.rows.size(); ++i) s.rows[i] = step == 0 ? 0.0F : 1.0F + step * static_cast<float>(i / 4 % 5);
+        for (std::size_t i = 0; i < s.rows.size(); ++i)
+            s.rows[i] = step == 0 ? 0.0F : 1.0F + step * static_cast<float>(i / 4 % 5);
         built<hnsw<cosine>> const index(s);
         CHECK(index.view.validate().has_value());
         std::vector<float> const query{1, 1, 1, 2};
@@ -152,7 +156,7 @@ TEST_CASE("rows on a line, sorted, and one far group are all reached") {
         s.rows[2 * i + 1] = 0;
     }
     built<small> const index(s);
-    auto const ok = index.view.validate();
+    auto const         ok = index.view.validate();
     INFO((ok ? std::string() : ok.error().message));
     CHECK(ok.has_value());
     for (std::size_t i = 0; i < 5'000; i += 13) {
@@ -163,10 +167,10 @@ TEST_CASE("rows on a line, sorted, and one far group are all reached") {
 }
 
 TEST_CASE("both halves and both policies give the same bits for the same vectors") {
-    vector_sample               s(111, 24, 4'000, 30);
-    built<hnsw<cosine>> const   graph(s);
-    built<flat<cosine>> const   scan(s);
-    hnsw<cosine>::delta         delta(24);
+    vector_sample             s(111, 24, 4'000, 30);
+    built<hnsw<cosine>> const graph(s);
+    built<flat<cosine>> const scan(s);
+    hnsw<cosine>::delta       delta(24);
     for (std::size_t i = 0; i < s.positions.size(); ++i) delta.insert(s.row(i), s.positions[i]);
     for (int i = 0; i < 30; ++i) {
         auto const query = s.another();
@@ -216,8 +220,8 @@ TEST_CASE("wrong input is refused with a sentence that names it") {
 TEST_CASE_TEMPLATE("hostile bytes are refused or answered within bounds", P, flat<l2_squared>, small) {
     prng          random(113);
     vector_sample s(114, 3, 700, 10);
-    auto const    good  = *P::build(s.dim, s.rows, s.positions);
-    auto const    query = s.another();
+    auto const    good   = *P::build(s.dim, s.rows, s.positions);
+    auto const    query  = s.another();
     int           opened = 0, refused = 0, invalid = 0;
     auto const    attack = [&](byte_view bytes) {
         auto const view = P::view::open(bytes);
@@ -241,13 +245,16 @@ TEST_CASE_TEMPLATE("hostile bytes are refused or answered within bounds", P, fla
             std::size_t const reach = random.chance(0.3) ? 192 : at.size();
             if (random.chance(0.5)) at[random.below(reach)] ^= static_cast<std::byte>(1U << random.below(8));
             else {
-                std::uint32_t const value = random.chance(0.5) ? static_cast<std::uint32_t>(random()) : 0xffffffffU - static_cast<std::uint32_t>(random.below(3));
+                std::uint32_t const value = random.chance(0.5)
+                                                ? static_cast<std::uint32_t>(random())
+                                                : 0xffffffffU - static_cast<std::uint32_t>(random.below(3));
                 std::memcpy(at.data() + random.below(reach / 4) * 4, &value, 4);
             }
         }
         attack(bytes.view());
     }
-    for (int round = 0; round < 100; ++round) attack(aligned_copy(byte_view(good).first(random.below(good.size()))).view());
+    for (int round = 0; round < 100; ++round)
+        attack(aligned_copy(byte_view(good).first(random.below(good.size()))).view());
     aligned_copy noise(byte_view(good).first(good.size()));
     for (std::size_t i = 192; i < good.size(); ++i) noise.writable()[i] = static_cast<std::byte>(random());
     attack(noise.view());
@@ -269,25 +276,41 @@ TEST_CASE("the bytes are those of the format pages") {
     auto const     flat_bytes = *flat<l2_squared>::build(2, rows, at);
     auto const     hnsw_bytes = *hnsw<l2_squared, 2, 2, 2>::build(2, rows, at);
     constexpr auto none       = 0xffffffffU;
-    CHECK(as_chars(byte_view(flat_bytes).first(72)) ==
-          std::string("tenon") + std::string(3, '\0') + "tenon.flat/1" + std::string(20, '\0') + "tenon.l2_squared/1" + std::string(14, '\0'));
+    CHECK(as_chars(byte_view(flat_bytes).first(72)) == std::string("tenon") + std::string(3, '\0') + "tenon.flat/1" +
+                                                           std::string(20, '\0') + "tenon.l2_squared/1" +
+                                                           std::string(14, '\0'));
     CHECK(as_chars(byte_view(hnsw_bytes).first(20)) == std::string("tenon") + std::string(3, '\0') + "tenon.hnsw/1");
-    CHECK(words_of(flat_bytes) == words{{72, 1}, {76, 2}, {80, 3}, {88, 216}, {96, 128}, {104, 192}, {128, 5}, {136, 7}, {144, 9},
-                                        {192, 0x3f800000}, {196, 0x40000000}, {200, 0x40400000}, {204, 0x40800000}, {208, 0x3f800000},
+    CHECK(words_of(flat_bytes) == words{{72, 1},
+                                        {76, 2},
+                                        {80, 3},
+                                        {88, 216},
+                                        {96, 128},
+                                        {104, 192},
+                                        {128, 5},
+                                        {136, 7},
+                                        {144, 9},
+                                        {192, 0x3f800000},
+                                        {196, 0x40000000},
+                                        {200, 0x40400000},
+                                        {204, 0x40800000},
+                                        {208, 0x3f800000},
                                         {212, 0x40000000}});
-    CHECK(words_of(hnsw_bytes) == words{{72, 1}, {76, 2}, {80, 3}, {88, 528}, {96, 192}, {104, 256}, {128, 2}, {132, 1}, {136, 1},
-                                        {144, 320}, {152, 384}, {160, 448}, {168, 512}, {176, 4}, {192, 5}, {200, 7}, {208, 9},
-                                        {256, 0x3f800000}, {260, 0x40000000}, {264, 0x40400000}, {268, 0x40800000}, {272, 0x3f800000},
-                                        {276, 0x40000000}, {320, 1}, {324, 1}, {340, 1}, {384, 2}, {388, none}, {392, none},
-                                        {448, none}, {456, none}, {512, 1}});
+    CHECK(words_of(hnsw_bytes) == words{{72, 1},           {76, 2},           {80, 3},           {88, 528},
+                                        {96, 192},         {104, 256},        {128, 2},          {132, 1},
+                                        {136, 1},          {144, 320},        {152, 384},        {160, 448},
+                                        {168, 512},        {176, 4},          {192, 5},          {200, 7},
+                                        {208, 9},          {256, 0x3f800000}, {260, 0x40000000}, {264, 0x40400000},
+                                        {268, 0x40800000}, {272, 0x3f800000}, {276, 0x40000000}, {320, 1},
+                                        {324, 1},          {340, 1},          {384, 2},          {388, none},
+                                        {392, none},       {448, none},       {456, none},       {512, 1}});
 }
 
 TEST_CASE("validate notices each kind of damage to a graph") {
     vector_sample s(115, 3, 700, 10);
     std::copy_n(s.row(3).begin(), 3, s.rows.begin() + 3 * 9);
-    using index     = small;
-    auto const good = *index::build(3, s.rows, s.positions);
-    auto const head = load<detail::hnsw_head>(good.data());
+    using index       = small;
+    auto const good   = *index::build(3, s.rows, s.positions);
+    auto const head   = load<detail::hnsw_head>(good.data());
     auto const broken = [&](std::uint64_t at, std::uint32_t value, std::string const& says) {
         CAPTURE(says);
         aligned_copy bytes(good);
@@ -317,7 +340,7 @@ TEST_CASE("every instruction set builds graphs that find the nearest rows") {
     for (auto const* k : simd::targets()) {
         CAPTURE(std::string(k->target));
         simd::force(*k);
-        vector_sample s(116, 20, 3'500, 30);
+        vector_sample             s(116, 20, 3'500, 30);
         built<hnsw<cosine>> const graph(s);
         CHECK(recall_of(graph, s, 10, 20, everything) >= 0.97);
     }

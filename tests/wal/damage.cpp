@@ -63,7 +63,9 @@ byte_vector content(memory_files fs, std::string const& path) {
 void overwrite(memory_files fs, std::string const& path, std::uint64_t at, byte_view bytes) {
     REQUIRE(fs.open(path, open_mode::create)->write_at(at, bytes));
 }
-void zero(memory_files fs, std::string const& path, std::uint64_t at, std::size_t n) { overwrite(fs, path, at, byte_vector(n)); }
+void zero(memory_files fs, std::string const& path, std::uint64_t at, std::size_t n) {
+    overwrite(fs, path, at, byte_vector(n));
+}
 
 std::string const first = "/log/00000000000000000000.log";
 
@@ -115,7 +117,8 @@ TEST_CASE("a segment that was cut anywhere is an error") {
     }
 }
 
-TEST_CASE("damage below what a later record knew to be durable is corruption and names the place; above it is a torn tail") {
+TEST_CASE(
+    "damage below what a later record knew to be durable is corruption and names the place; above it is a torn tail") {
     for (int hit = 0; hit < 8; ++hit) {
         CAPTURE(hit);
         memory_files fs;
@@ -135,7 +138,9 @@ TEST_CASE("damage below what a later record knew to be durable is corruption and
     }
 }
 
-TEST_CASE("records of one batch that a power loss reordered are cut, the intact ones after the hole too, and never come back") {
+TEST_CASE(
+    "records of one batch that a power loss reordered are cut, the intact ones after the hole too, and never come "
+    "back") {
     memory_files fs;
     auto const   begins = write_log(fs, 8, 100, false);  // one batch: nobody knew any of it durable
     zero(fs, first, 4096 + begins[3], 24);
@@ -143,7 +148,7 @@ TEST_CASE("records of one batch that a power loss reordered are cut, the intact 
     REQUIRE_FALSE(got.failed);
     CHECK(got.records.size() == 3);
     CHECK(got.seen.truncated_bytes == 5 * 128);
-    {   // a record of the lost one's size closes the gap to the stale frame behind it, but for the marker
+    {  // a record of the lost one's size closes the gap to the stale frame behind it, but for the marker
         auto log = log_type::open(fs, "/log", options);
         REQUIRE(log->replay({0}, [](lsn, byte_view) { return result<void>{}; }));
         auto const stale = begins[5];
@@ -220,8 +225,10 @@ TEST_CASE("random bytes behind a good header give an error or nothing, in bounde
         auto const  h = detail::wal_make_header(42, 0, bytes.size(), epoch);
         std::memcpy(bytes.data(), &h, sizeof h);
         for (std::size_t i = 4096; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(random());
-        for (std::size_t at = 0; at + 24 <= 4096; at += 8 * (1 + random.below(8))) {  // frames that look right but for the checksum
-            detail::wal_frame f{static_cast<std::uint32_t>(random()), static_cast<std::uint32_t>(random.below(5000)), at, epoch, 0};
+        for (std::size_t at = 0; at + 24 <= 4096;
+             at += 8 * (1 + random.below(8))) {  // frames that look right but for the checksum
+            detail::wal_frame f{static_cast<std::uint32_t>(random()), static_cast<std::uint32_t>(random.below(5000)),
+                                at, epoch, 0};
             if (random.chance(0.3)) f.length = static_cast<std::uint32_t>(random());
             std::memcpy(bytes.data() + 4096 + at, &f, sizeof f);
         }
@@ -246,8 +253,9 @@ TEST_CASE("the format is exactly these bytes") {
         }
         return out;
     };
-    CHECK(hex(0, 64) == "74656e6f6e6c6f6701000000400000002a000000000000000000000000000000"
-                         "00200000000000000000000000000000000000000000000000000000d32b53dd");
+    CHECK(hex(0, 64) ==
+          "74656e6f6e6c6f6701000000400000002a000000000000000000000000000000"
+          "00200000000000000000000000000000000000000000000000000000d32b53dd");
     CHECK(hex(4096, 24) == "16fc04f60000000000000000000000000100000000000000");
     CHECK(hex(4120, 32) == "58f48ee305000000180000000000000001000000000000006161616161000000");
 }

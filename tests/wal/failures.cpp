@@ -26,7 +26,7 @@ struct gated_files {
     struct gate {
         std::mutex              mutex;
         std::condition_variable changed;
-        bool                    closed = false;
+        bool                    closed  = false;
         int                     waiting = 0, syncs = 0;
     };
     using policy_axis                      = axis::file;
@@ -71,7 +71,8 @@ static_assert(file_system<gated_files>);
 
 }  // namespace
 
-TEST_CASE("every call that can fail, fails once: the error is handed on and what was acknowledged is there after reopening") {
+TEST_CASE(
+    "every call that can fail, fails once: the error is handed on and what was acknowledged is there after reopening") {
     for (auto kind : {fault_kind::io, fault_kind::full, fault_kind::short_write}) {
         for (std::uint64_t n = 1;; ++n) {
             CAPTURE(n);
@@ -168,10 +169,13 @@ TEST_CASE("commits that wait while the leader is at the medium share one sync") 
     CHECK(gate.syncs == before + 2);
 }
 
-TEST_CASE("sync_interval goes to the medium when the interval has passed, no_sync only when told to, sync_each_commit each time") {
+TEST_CASE(
+    "sync_interval goes to the medium when the interval has passed, no_sync only when told to, sync_each_commit each "
+    "time") {
     auto const syncs_of = [](auto policy, std::uint64_t interval) {
         memory_files fs;
-        auto         log = segmented_wal<decltype(policy)>::template log<memory_files>::open(fs, "/log", {.segment_bytes = {1u << 20}, .interval_ns = interval});
+        auto         log = segmented_wal<decltype(policy)>::template log<memory_files>::open(
+            fs, "/log", {.segment_bytes = {1u << 20}, .interval_ns = interval});
         REQUIRE(log->replay({0}, ignore));
         auto const before = log->stats().syncs;
         for (int i = 0; i < 10; ++i) REQUIRE(log->sync(*log->append(as_bytes("x"))));
@@ -214,7 +218,8 @@ TEST_CASE("more than a few megabytes that nobody syncs are handed to the kernel"
 
 TEST_CASE("a record above 1 GiB, a segment size too small and a call before replay are refused") {
     memory_files fs;
-    CHECK(segmented_wal<>::log<memory_files>::open(fs, "/log", {.segment_bytes = {4096}}).error().kind == errc::invalid_argument);
+    CHECK(segmented_wal<>::log<memory_files>::open(fs, "/log", {.segment_bytes = {4096}}).error().kind ==
+          errc::invalid_argument);
     auto log = segmented_wal<>::log<memory_files>::open(fs, "/log/", options);
     REQUIRE(log->replay({0}, ignore));
     std::byte  one{};

@@ -6,8 +6,9 @@
 
 using namespace tenon;
 
-TEST_CASE_TEMPLATE("what was acknowledged survives power loss at every operation, and recovery cut and repeated", Policy, segmented_wal<>,
-                   segmented_wal<sync_each_commit>, segmented_wal<sync_interval>, segmented_wal<no_sync>) {
+TEST_CASE_TEMPLATE("what was acknowledged survives power loss at every operation, and recovery cut and repeated",
+                   Policy, segmented_wal<>, segmented_wal<sync_each_commit>, segmented_wal<sync_interval>,
+                   segmented_wal<no_sync>) {
     for (std::uint64_t seed = 1; seed <= 2; ++seed) {
         CAPTURE(seed);
         testing::report r;

@@ -87,7 +87,10 @@ public:
     using value_type = typename Table::row_type;
 
     primary_rows(std::shared_ptr<State const> state, reader_type reader, key_interval within, order direction)
-        : state_(std::move(state)), reader_(std::move(reader)), within_(std::move(within)), forward_(direction == order::ascending) {}
+        : state_(std::move(state)),
+          reader_(std::move(reader)),
+          within_(std::move(within)),
+          forward_(direction == order::ascending) {}
 
     result<std::optional<value_type>> next() {
         for (;;) {
@@ -107,9 +110,9 @@ public:
     result<location_type> next_location() {
         if (!started_)
             if (auto done = start(); !done) return fail(std::move(done).error());
-        int         best = -1;
+        int              best = -1;
         std::string_view key;
-        auto const consider = [&](int i, std::string_view k) {
+        auto const       consider = [&](int i, std::string_view k) {
             if (best < 0 || (forward_ ? k < key : k > key)) best = i, key = k;
         };
         for (std::size_t i = 0; i < memory_.size(); ++i)
@@ -118,7 +121,8 @@ public:
             if (runs_[i].left()) consider(static_cast<int>(memory_.size() + i), runs_[i].key);
         if (best < 0 || outside(key)) return location_type{};
         location_type out;
-        if (static_cast<std::size_t>(best) < memory_.size()) out.version = memory_[static_cast<std::size_t>(best)].version();
+        if (static_cast<std::size_t>(best) < memory_.size())
+            out.version = memory_[static_cast<std::size_t>(best)].version();
         else {
             auto const& r = runs_[static_cast<std::size_t>(best) - memory_.size()];
             out.in        = r.in;
@@ -166,7 +170,9 @@ private:
             if (!keys) return fail(std::move(keys).error());
             auto& c = runs_.emplace_back(run_cursor{r.get(), *keys, 0});
             if (forward_) c.at = within_.low ? static_cast<std::int64_t>((*keys)->lower_bound(*within_.low)) : 0;
-            else c.at = static_cast<std::int64_t>(within_.high ? (*keys)->lower_bound(*within_.high) : (*keys)->size()) - 1;
+            else
+                c.at =
+                    static_cast<std::int64_t>(within_.high ? (*keys)->lower_bound(*within_.high) : (*keys)->size()) - 1;
             c.load();
         }
         if (auto* t = reader_.trace()) {
@@ -197,7 +203,10 @@ public:
     using value_type = typename Table::row_type;
 
     ordered_rows(std::shared_ptr<State const> state, reader_type reader, key_interval within, order direction)
-        : state_(std::move(state)), reader_(std::move(reader)), within_(std::move(within)), forward_(direction == order::ascending) {}
+        : state_(std::move(state)),
+          reader_(std::move(reader)),
+          within_(std::move(within)),
+          forward_(direction == order::ascending) {}
 
     result<std::optional<value_type>> next() {
         auto l = next_location();
@@ -254,11 +263,12 @@ private:
         bool         left() const noexcept { return at >= 0 && at < static_cast<std::int64_t>(part->size()); }
         result<void> load() {
             if (!left()) return {};
-            auto const                                       where = part->where(static_cast<std::uint64_t>(at));
+            auto const where = part->where(static_cast<std::uint64_t>(at));
             typename std::remove_cvref_t<decltype(part->keys())>::buffer space;
-            auto keys = in->keys();
+            auto                                                         keys = in->keys();
             if (!keys) return fail(std::move(keys).error());
-            if (where >= in->size()) return fail(errc::corrupt, "ordered part: an entry names a row behind the last one");
+            if (where >= in->size())
+                return fail(errc::corrupt, "ordered part: an entry names a row behind the last one");
             entry = as_chars(part->keys().key(static_cast<position>(at), space));
             typename run<Table, Store>::keys_type::buffer key_space;
             entry += as_chars((*keys)->key(where, key_space));
@@ -285,7 +295,10 @@ private:
             if (!part) return fail(std::move(part).error());
             auto& c = parts_.emplace_back(part_cursor{r.get(), *part, 0});
             if (forward_) c.at = within_.low ? static_cast<std::int64_t>((*part)->keys().lower_bound(*within_.low)) : 0;
-            else c.at = static_cast<std::int64_t>(within_.high ? (*part)->keys().lower_bound(*within_.high) : (*part)->size()) - 1;
+            else
+                c.at = static_cast<std::int64_t>(within_.high ? (*part)->keys().lower_bound(*within_.high)
+                                                              : (*part)->size()) -
+                       1;
             if (auto done = c.load(); !done) return done;
         }
         if (auto* t = reader_.trace()) {

@@ -36,12 +36,12 @@ namespace tenon {
 template <class Recipe>
 class engine {
 public:
-    using recipe_type      = Recipe;
-    using tables           = typename Recipe::tables;
-    using file_system_type = typename Recipe::file;
-    using store_type       = typename Recipe::page_store::template store<file_system_type>;
-    using log_type         = typename Recipe::wal::template log<file_system_type>;
-    using options          = database_options<file_system_type>;
+    using recipe_type                        = Recipe;
+    using tables                             = typename Recipe::tables;
+    using file_system_type                   = typename Recipe::file;
+    using store_type                         = typename Recipe::page_store::template store<file_system_type>;
+    using log_type                           = typename Recipe::wal::template log<file_system_type>;
+    using options                            = database_options<file_system_type>;
     static constexpr std::size_t table_count = std::tuple_size_v<tables>;
     template <std::size_t T>
     using table = std::tuple_element_t<T, tables>;
@@ -59,8 +59,8 @@ private:
     };
 
 public:
-    using state_type  = typename over_tables<tables>::states;
-    using totals_type = typename over_tables<tables>::totals;
+    using state_type     = typename over_tables<tables>::states;
+    using totals_type    = typename over_tables<tables>::totals;
     using write_set_type = write_set<tables>;
 
     /// The state of a moment.
@@ -109,9 +109,9 @@ public:
         auto record = encode(writes);
         if (!record) return fail(std::move(record).error());
         if (auto room = wait_for_room(); !room) return fail(std::move(room).error());
-        timestamp at   = 0;
-        lsn       end{};
-        bool      full = false;
+        timestamp                 at = 0;
+        lsn                       end{};
+        bool                      full = false;
         std::shared_ptr<log_type> log;
         {
             std::lock_guard lock(commit_mutex_);
@@ -170,9 +170,10 @@ public:
         progress_.notify_all();
         if (worker_) worker_->stop();
         std::lock_guard work(work_mutex_);
-        result<void> out;
+        result<void>    out;
         if (log_ && store_ && !failed()) {
-            bool const needs_run = !log_persists || log_->end().value - flushed_.value > options_.close_flush_bytes.value;
+            bool const needs_run =
+                !log_persists || log_->end().value - flushed_.value > options_.close_flush_bytes.value;
             if (store_persists && needs_run && recovered_) {
                 freeze();
                 out = flush_frozen();
@@ -197,7 +198,9 @@ public:
         }
         out.flushes = flushes_.load();
         out.merges  = merges_.load();
-        [&]<std::size_t... T>(std::index_sequence<T...>) { (out.tables.push_back(stats_of<T>(p)), ...); }(std::make_index_sequence<table_count>{});
+        [&]<std::size_t... T>(std::index_sequence<T...>) {
+            (out.tables.push_back(stats_of<T>(p)), ...);
+        }(std::make_index_sequence<table_count>{});
         return out;
     }
     /// The page store, for verification.
@@ -216,12 +219,18 @@ private:
         auto stored = store_->root();
         if (stored.empty()) {
             if (auto done = store_->retain({}); !done) return done;
-            root_.identity    = store_persists ? hash_u64(options_.files.now_ns() ^ hash_bytes(as_bytes(path_))) : hash_bytes(as_bytes(signature()));
+            root_.identity    = store_persists ? hash_u64(options_.files.now_ns() ^ hash_bytes(as_bytes(path_)))
+                                               : hash_bytes(as_bytes(signature()));
             recovery_.created = true;
         } else if (auto done = read_root(stored, *state); !done) {
             return done;
         }
-        std::apply([](auto&... t) { ((t.memtables.push_back(std::make_shared<typename std::remove_cvref_t<decltype(t)>::memtable_type>())), ...); }, *state);
+        std::apply(
+            [](auto&... t) {
+                ((t.memtables.push_back(std::make_shared<typename std::remove_cvref_t<decltype(t)>::memtable_type>())),
+                 ...);
+            },
+            *state);
         root_totals_ = last_totals_;
         state_       = state;
         if (stored.empty() && store_persists)
@@ -230,27 +239,29 @@ private:
         auto log = log_type::open(options_.files, path_ + ".wal",
                                   {root_.identity, options_.segment_bytes, options_.sync_interval_ns, false});
         if (!log) return fail(std::move(log).error());
-        log_         = std::make_shared<log_type>(std::move(*log));
-        last_        = root_.at;
+        log_          = std::make_shared<log_type>(std::move(*log));
+        last_         = root_.at;
         auto replayed = log_->replay(root_.log, [&](lsn, byte_view record) { return replay(*state, record); });
         if (!replayed) return fail(std::move(replayed).error());
         recovery_.log_records     = replayed->records;
         recovery_.log_bytes       = replayed->bytes;
         recovery_.truncated_bytes = replayed->truncated_bytes;
-        flushed_        = root_.log;
-        visible_        = last_;
-        visible_totals_ = last_totals_;
-        recovered_      = true;
+        flushed_                  = root_.log;
+        visible_                  = last_;
+        visible_totals_           = last_totals_;
+        recovered_                = true;
         return {};
     }
 
     [[gnu::cold]] result<void> read_root(byte_view stored, state_type& state) {
-        auto const bad = [&](char const* what) { return fail(errc::corrupt, {path_, ": the root ", what, "; restore the file from a backup"}); };
+        auto const bad = [&](char const* what) {
+            return fail(errc::corrupt, {path_, ": the root ", what, "; restore the file from a backup"});
+        };
         byte_reader in(stored);
         if (!root_.get(in)) return bad("is not one");
         if (root_.tables != table_count) return bad("names another number of tables than the signature");
         std::vector<extent> kept;
-        auto done = for_tables([&]<std::size_t T>() -> result<void> {
+        auto                done = for_tables([&]<std::size_t T>() -> result<void> {
             auto& totals = std::get<T>(last_totals_);
             totals.rows  = in.get<std::uint64_t>();
             for (auto& w : totals.weights) w = in.get<std::uint64_t>();
@@ -273,8 +284,9 @@ private:
     result<void> replay(state_type& state, byte_view record) {
         byte_reader in(record);
         auto const  at = in.get<timestamp>();
-        if (!in.ok() || at <= last_) return fail(errc::corrupt, {path_, ": commit ", at, " in the log follows commit ", last_,
-                                                                 "; a larger number was expected"});
+        if (!in.ok() || at <= last_)
+            return fail(errc::corrupt, {path_, ": commit ", at, " in the log follows commit ", last_,
+                                        "; a larger number was expected"});
         auto const n = in.get<std::uint64_t>();
         for (std::uint64_t i = 0; i < n; ++i) {
             auto const t    = in.get<std::uint8_t>();
@@ -296,7 +308,8 @@ private:
             });
             if (!done) return done;
         }
-        if (!in.at_end()) return fail(errc::corrupt, {path_, ": commit ", at, " in the log is longer than its operations"});
+        if (!in.at_end())
+            return fail(errc::corrupt, {path_, ": commit ", at, " in the log is longer than its operations"});
         last_ = at;
         return {};
     }
@@ -329,31 +342,37 @@ private:
         return {std::get<T>(s), nullptr, ~timestamp{0}, nullptr};
     }
 
-    result<void> validate(state_type const& state, write_set_type& writes, pinned const& base, read_set const& reads) const {
+    result<void> validate(state_type const& state, write_set_type& writes, pinned const& base,
+                          read_set const& reads) const {
         if constexpr (!Recipe::concurrency::validates_writes) return {};
         return for_tables([&]<std::size_t T>() -> result<void> {
-            auto const   r    = reader<T>(state);
+            auto const   r = reader<T>(state);
             result<void> done;
             auto const   check = [&](byte_view key, char const* verb) {
                 if (!done) return;
-                auto last = r.last_commit(key, base.at);
+                auto last    = r.last_commit(key, base.at);
                 bool changed = last && *last > base.at;
-                if (last && *last == 0 && base.state.get() != &state) {  // a merge may have dropped the tombstone that tells of it
-                    auto before = table_reader<table<T>, store_type>(std::get<T>(*base.state), nullptr, base.at, nullptr).locate_live(key);
-                    auto now    = r.locate_live(key);
+                if (last && *last == 0 &&
+                    base.state.get() != &state) {  // a merge may have dropped the tombstone that tells of it
+                    auto before =
+                        table_reader<table<T>, store_type>(std::get<T>(*base.state), nullptr, base.at, nullptr)
+                            .locate_live(key);
+                    auto now = r.locate_live(key);
                     if (!before || !now) last = fail(before ? std::move(now).error() : std::move(before).error());
                     else changed = *before && !*now;
                 }
                 if (!last) done = fail(std::move(last).error());
                 else if (changed)
                     done = fail(errc::conflict, {"a row of table ", table<T>::name, " that this transaction ", verb,
-                                                 " was changed by another one that committed first; run the transaction again (tenon::retry does)"});
+                                                 " was changed by another one that committed first; run the "
+                                                   "transaction again (tenon::retry does)"});
             };
             writes.template each<T>([&](row_version const* v) { check(v->key(), "writes"); });
             if constexpr (Recipe::concurrency::validates_reads) {
                 if (reads.scanned[T] && std::get<T>(table_last_) > base.at)
                     return fail(errc::conflict, {"table ", table<T>::name,
-                                                 ", which this transaction queried, was changed by another one that committed first; run the transaction again (tenon::retry does)"});
+                                                 ", which this transaction queried, was changed by another one that "
+                                                 "committed first; run the transaction again (tenon::retry does)"});
                 for (auto const& k : reads.keys[T]) check(as_bytes(k), "read");
             }
             return done;
@@ -362,7 +381,8 @@ private:
 
     /// Adjusts totals by what a new version of a key changes.
     template <std::size_t T>
-    result<void> count_one(table_reader<table<T>, store_type> const& r, byte_view key, byte_view record, bool tombstone, totals_type& totals) const {
+    result<void> count_one(table_reader<table<T>, store_type> const& r, byte_view key, byte_view record, bool tombstone,
+                           totals_type& totals) const {
         auto& t   = std::get<T>(totals);
         auto  old = r.locate_live(key);
         if (!old) return fail(std::move(old).error());
@@ -445,8 +465,9 @@ private:
     }
     result<void> writable_locked() const {
         std::lock_guard lock(failure_mutex_);
-        if (failure_) return fail(errc::poisoned, {path_, " takes no writes since an earlier write failed (", failure_->message,
-                                                   "); close it and open it again"});
+        if (failure_)
+            return fail(errc::poisoned, {path_, " takes no writes since an earlier write failed (", failure_->message,
+                                         "); close it and open it again"});
         return {};
     }
     bool failed() const {
@@ -484,7 +505,9 @@ private:
                 for (;;) {
                     std::vector<std::uint64_t> rows;
                     for (auto const& r : std::get<T>(*current()).runs) rows.push_back(r->size());
-                    auto const choice = options_.merge_fan_in == 0 ? merge_choice{} : choose_merge(rows, options_.merge_fan_in, options_.merge_max_rows);
+                    auto const choice = options_.merge_fan_in == 0
+                                            ? merge_choice{}
+                                            : choose_merge(rows, options_.merge_fan_in, options_.merge_max_rows);
                     if (choice.empty()) return {};
                     if (auto merged = merge<T>(choice); !merged) return merged;
                 }
@@ -510,10 +533,18 @@ private:
     /// New commits go to new memtables from here on.
     [[gnu::cold]] void freeze() {
         std::lock_guard lock(commit_mutex_);
-        auto const now = current();
-        if (std::apply([](auto const&... t) { return (std::uint64_t{0} + ... + t.memtables.front()->size()); }, *now) == 0) return;
+        auto const      now = current();
+        if (std::apply([](auto const&... t) { return (std::uint64_t{0} + ... + t.memtables.front()->size()); }, *now) ==
+            0)
+            return;
         auto next = std::make_shared<state_type>(*now);
-        std::apply([](auto&... t) { ((t.memtables.insert(t.memtables.begin(), std::make_shared<typename std::remove_cvref_t<decltype(t)>::memtable_type>())), ...); }, *next);
+        std::apply(
+            [](auto&... t) {
+                ((t.memtables.insert(t.memtables.begin(),
+                                     std::make_shared<typename std::remove_cvref_t<decltype(t)>::memtable_type>())),
+                 ...);
+            },
+            *next);
         generations_.push_back({log_->end(), last_, last_totals_});
         install(std::move(next));
     }
@@ -532,7 +563,7 @@ private:
                 if (oldest->size() == 0) return {};
                 run_builder<table<T>, store_type> builder(store_, static_cast<std::size_t>(options_.block_bytes.value));
                 typename memtable<table<T>>::cursor c(*oldest, g.at);
-                bool const bottom = t.runs.empty();
+                bool const                          bottom = t.runs.empty();
                 for (c.seek_first(); c.valid(); c.next()) {
                     auto const* v = c.version();
                     byte_view   columns[table<T>::schema_type::size];
@@ -547,9 +578,9 @@ private:
                 t.runs.insert(t.runs.begin(), std::move(*r));
                 return {};
             });
-            auto root = root_;
-            root.at   = g.at;
-            root.log  = g.log;
+            auto       root = root_;
+            root.at         = g.at;
+            root.log        = g.log;
             if (done && store_persists) done = publish_root(*next, root, &g.totals);
             if (!done) {
                 retire_new(*now, *next);
@@ -570,7 +601,7 @@ private:
     /// The runs of `made`, and the newest memtables as they are now; `flushed` drops the oldest memtables.
     [[gnu::cold]] void install_runs(state_type const& made, bool flushed) {
         std::lock_guard lock(commit_mutex_);
-        auto next = std::make_shared<state_type>(*current());
+        auto            next = std::make_shared<state_type>(*current());
         (void)for_tables([&]<std::size_t T>() -> result<void> {
             std::get<T>(*next).runs = std::get<T>(made).runs;
             if (flushed) std::get<T>(*next).memtables.pop_back();
@@ -582,22 +613,25 @@ private:
     [[gnu::cold]] void retire_new(state_type const& a, state_type const& b) const {
         (void)for_tables([&]<std::size_t T>() -> result<void> {
             for (auto const& r : std::get<T>(b).runs)
-                if (std::find(std::get<T>(a).runs.begin(), std::get<T>(a).runs.end(), r) == std::get<T>(a).runs.end()) r->retire();
+                if (std::find(std::get<T>(a).runs.begin(), std::get<T>(a).runs.end(), r) == std::get<T>(a).runs.end())
+                    r->retire();
             return {};
         });
     }
 
     template <std::size_t T>
     [[gnu::cold]] result<void> merge(merge_choice choice) {
-        auto const now     = current();
+        auto const  now    = current();
         auto const& runs   = std::get<T>(*now).runs;
         bool const  bottom = choice.last == runs.size();
-        auto merged = merge_runs<table<T>, store_type>(store_, std::span(runs).subspan(choice.first, choice.last - choice.first), bottom,
-                                                       static_cast<std::size_t>(options_.block_bytes.value));
+        auto        merged =
+            merge_runs<table<T>, store_type>(store_, std::span(runs).subspan(choice.first, choice.last - choice.first),
+                                             bottom, static_cast<std::size_t>(options_.block_bytes.value));
         if (!merged) return fail(std::move(merged).error());
-        auto next = std::make_shared<state_type>(*now);
+        auto  next = std::make_shared<state_type>(*now);
         auto& list = std::get<T>(*next).runs;
-        list.erase(list.begin() + static_cast<std::ptrdiff_t>(choice.first), list.begin() + static_cast<std::ptrdiff_t>(choice.last));
+        list.erase(list.begin() + static_cast<std::ptrdiff_t>(choice.first),
+                   list.begin() + static_cast<std::ptrdiff_t>(choice.last));
         if (merged->rows > 0) {
             auto r = run<table<T>, store_type>::open(store_, std::move(*merged));
             if (!r) return fail(std::move(r).error());
@@ -616,7 +650,8 @@ private:
         return {};
     }
 
-    [[gnu::cold]] result<void> publish_root(state_type const& state, root_header root, totals_type const* totals = nullptr) {
+    [[gnu::cold]] result<void> publish_root(state_type const& state, root_header root,
+                                            totals_type const* totals = nullptr) {
         if constexpr (!log_persists) root.log = {};
         root.tables = table_count;
         byte_vector out;
@@ -640,12 +675,16 @@ private:
     template <class F>
     static result<void> for_tables(F&& f) {
         result<void> out;
-        [&]<std::size_t... T>(std::index_sequence<T...>) { (void)((out = f.template operator()<T>(), out.has_value()) && ...); }(std::make_index_sequence<table_count>{});
+        [&]<std::size_t... T>(std::index_sequence<T...>) {
+            (void)((out = f.template operator()<T>(), out.has_value()) && ...);
+        }(std::make_index_sequence<table_count>{});
         return out;
     }
     template <class F>
     static void with_table(std::size_t t, F&& f) {
-        [&]<std::size_t... T>(std::index_sequence<T...>) { (void)((t == T ? (f.template operator()<T>(), true) : false) || ...); }(std::make_index_sequence<table_count>{});
+        [&]<std::size_t... T>(std::index_sequence<T...>) {
+            (void)((t == T ? (f.template operator()<T>(), true) : false) || ...);
+        }(std::make_index_sequence<table_count>{});
     }
     template <std::size_t T>
     [[gnu::cold]] static table_stats stats_of(pinned const& p) {
@@ -658,7 +697,10 @@ private:
             out.memtable_bytes += m->bytes();
         }
         [&]<std::size_t... I>(std::index_sequence<I...>) {
-            (out.indexes.push_back({table<T>::template index_spec<I>::kind_type::describe() + " " + table<T>::template index_spec<I>::key_type::name(), 0}), ...);
+            (out.indexes.push_back({table<T>::template index_spec<I>::kind_type::describe() + " " +
+                                        table<T>::template index_spec<I>::key_type::name(),
+                                    0}),
+             ...);
         }(std::make_index_sequence<table<T>::index_count>{});
         for (auto const& r : t.runs) {
             auto const& d = r->descriptor();
@@ -679,29 +721,29 @@ private:
     recovery_report recovery_;
     bool            recovered_ = false;
 
-    std::shared_ptr<store_type> store_;
-    std::shared_ptr<log_type>   log_;
+    std::shared_ptr<store_type>                  store_;
+    std::shared_ptr<log_type>                    log_;
     std::optional<typename Recipe::work::worker> worker_;
     typename Recipe::concurrency::gate           gate_;
 
-    std::mutex             work_mutex_;                 // flush, merge, root
-    root_header            root_;
-    totals_type            root_totals_{};
-    lsn                    flushed_{};
+    std::mutex  work_mutex_;  // flush, merge, root
+    root_header root_;
+    totals_type root_totals_{};
+    lsn         flushed_{};
 
-    mutable std::mutex     commit_mutex_;               // log order, memtable writes
-    timestamp              last_ = 0;
-    totals_type            last_totals_{};
+    mutable std::mutex                 commit_mutex_;  // log order, memtable writes
+    timestamp                          last_ = 0;
+    totals_type                        last_totals_{};
     std::array<timestamp, table_count> table_last_{};
-    std::deque<generation> generations_;                // pushed under commit_mutex_ by the holder of work_mutex_
+    std::deque<generation>             generations_;  // pushed under commit_mutex_ by the holder of work_mutex_
 
-    mutable std::mutex                           state_mutex_;  // what pin() hands out
-    std::condition_variable                      progress_;
-    std::shared_ptr<state_type const>            state_;
-    timestamp                                    visible_ = 0;
-    totals_type                                  visible_totals_{};
-    std::optional<error>                         work_error_;
-    std::mutex                                   pending_mutex_;
+    mutable std::mutex                            state_mutex_;  // what pin() hands out
+    std::condition_variable                       progress_;
+    std::shared_ptr<state_type const>             state_;
+    timestamp                                     visible_ = 0;
+    totals_type                                   visible_totals_{};
+    std::optional<error>                          work_error_;
+    std::mutex                                    pending_mutex_;
     std::deque<std::pair<timestamp, totals_type>> pending_;
 
     mutable std::mutex         failure_mutex_;

@@ -14,15 +14,17 @@ namespace tenon {
 /// Amounts of a database; kinds are policies. Every field has a safe default.
 template <class FileSystem>
 struct database_options {
-    FileSystem    files{};                        ///< the world; a handle, so that tests can pass a simulated one
-    bool          create         = true;          ///< make the database when it does not exist
-    bytes_count   memtable_bytes = {64u << 20};   ///< a memtable this large is written as a run
-    bytes_count   segment_bytes  = {4u << 20};    ///< of the log; opening reads the last one
-    bytes_count   block_bytes    = {64u << 10};   ///< of rows in a run, before a block is closed
-    std::uint64_t sync_interval_ns = 10'000'000;  ///< for segmented_wal<sync_interval>
-    std::size_t   merge_fan_in   = 4;             ///< this many runs of similar size are joined; 0 never
-    std::uint64_t merge_max_rows = 4'000'000;     ///< runs are not joined beyond this
-    bytes_count   close_flush_bytes = {256u << 10};  ///< close() writes a run when the log since the last root is longer, so that the next open is fast
+    FileSystem    files{};                          ///< the world; a handle, so that tests can pass a simulated one
+    bool          create            = true;         ///< make the database when it does not exist
+    bytes_count   memtable_bytes    = {64u << 20};  ///< a memtable this large is written as a run
+    bytes_count   segment_bytes     = {4u << 20};   ///< of the log; opening reads the last one
+    bytes_count   block_bytes       = {64u << 10};  ///< of rows in a run, before a block is closed
+    std::uint64_t sync_interval_ns  = 10'000'000;   ///< for segmented_wal<sync_interval>
+    std::size_t   merge_fan_in      = 4;            ///< this many runs of similar size are joined; 0 never
+    std::uint64_t merge_max_rows    = 4'000'000;    ///< runs are not joined beyond this
+    bytes_count   close_flush_bytes = {
+        256u
+        << 10};  ///< close() writes a run when the log since the last root is longer, so that the next open is fast
 };
 
 /// What recovery did when the database was opened.
@@ -34,15 +36,15 @@ struct recovery_report {
 };
 
 struct index_stats {
-    std::string   index;       ///< kind, policies and member
-    std::uint64_t bytes = 0;   ///< in runs
+    std::string   index;      ///< kind, policies and member
+    std::uint64_t bytes = 0;  ///< in runs
 };
 struct table_stats {
-    std::string              name;
-    std::uint64_t            rows = 0, memtable_rows = 0, memtable_bytes = 0, run_rows = 0, tombstones = 0;
-    std::vector<std::uint64_t> runs;   ///< rows of each, newest first
-    std::uint64_t            key_bytes = 0, row_bytes = 0, filter_bytes = 0;
-    std::vector<index_stats> indexes;
+    std::string                name;
+    std::uint64_t              rows = 0, memtable_rows = 0, memtable_bytes = 0, run_rows = 0, tombstones = 0;
+    std::vector<std::uint64_t> runs;  ///< rows of each, newest first
+    std::uint64_t              key_bytes = 0, row_bytes = 0, filter_bytes = 0;
+    std::vector<index_stats>   indexes;
 };
 struct database_stats {
     timestamp                last_commit = 0;

@@ -22,16 +22,17 @@ inline constexpr bool all_are_policies = (has_axis<Ps> && ...);
 
 template <class P>
 inline constexpr bool belongs_to_a_database =
-    detail::on_axis<P, axis::table> || detail::on_axis<P, axis::file> || detail::on_axis<P, axis::page_store> || detail::on_axis<P, axis::wal> ||
-    detail::on_axis<P, axis::concurrency> || detail::on_axis<P, axis::work>;
+    detail::on_axis<P, axis::table> || detail::on_axis<P, axis::file> || detail::on_axis<P, axis::page_store> ||
+    detail::on_axis<P, axis::wal> || detail::on_axis<P, axis::concurrency> || detail::on_axis<P, axis::work>;
 template <class... Ps>
 inline constexpr bool all_belong_to_a_database = (belongs_to_a_database<Ps> && ...);
 
 template <class Axis, class... Ps>
 inline constexpr std::size_t count_on = (std::size_t{0} + ... + std::size_t{detail::on_axis<Ps, Axis>});
 template <class... Ps>
-inline constexpr bool each_axis_once = count_on<axis::file, Ps...> <= 1 && count_on<axis::page_store, Ps...> <= 1 && count_on<axis::wal, Ps...> <= 1 &&
-                                       count_on<axis::concurrency, Ps...> <= 1 && count_on<axis::work, Ps...> <= 1;
+inline constexpr bool each_axis_once =
+    count_on<axis::file, Ps...> <= 1 && count_on<axis::page_store, Ps...> <= 1 && count_on<axis::wal, Ps...> <= 1 &&
+    count_on<axis::concurrency, Ps...> <= 1 && count_on<axis::work, Ps...> <= 1;
 template <class... Ps>
 inline constexpr bool has_a_table = count_on<axis::table, Ps...> >= 1;
 
@@ -63,10 +64,11 @@ inline constexpr bool file_fits = file_system<typename R::file>;
 template <class Store, class File>
 inline constexpr bool store_takes_files = true;
 template <class Store, class File>
-    requires requires { Store::template fits<File>; }
+requires requires { Store::template fits<File>; }
 inline constexpr bool store_takes_files<Store, File> = Store::template fits<File>;
 template <class R>
-concept store_fits = store_takes_files<typename R::page_store, typename R::file> && page_store_policy<typename R::page_store, typename R::file>;
+concept store_fits = store_takes_files<typename R::page_store, typename R::file> &&
+                     page_store_policy<typename R::page_store, typename R::file>;
 template <class R>
 concept wal_fits = wal_policy<typename R::wal, typename R::file>;
 template <class R>

@@ -25,15 +25,15 @@ struct table_totals {
 
 /// What index queries looked at; see view::traced.
 struct query_trace {
-    std::string   index;                ///< kind, policies and member of the indexes that answered
-    std::uint64_t memtables   = 0;      ///< not empty, asked
-    std::uint64_t runs        = 0;      ///< asked
-    std::uint64_t filtered    = 0;      ///< runs that a filter made unnecessary
-    std::uint64_t candidates  = 0;      ///< entries that an index named
-    std::uint64_t hits        = 0;      ///< of these, rows that the snapshot sees
-    std::uint64_t blocks      = 0;      ///< blocks of rows that were read
-    std::uint64_t skipped     = 0;      ///< blocks that zones made unnecessary
-    std::uint64_t model_window = 0;     ///< positions that position index models left to search, summed
+    std::string   index;             ///< kind, policies and member of the indexes that answered
+    std::uint64_t memtables    = 0;  ///< not empty, asked
+    std::uint64_t runs         = 0;  ///< asked
+    std::uint64_t filtered     = 0;  ///< runs that a filter made unnecessary
+    std::uint64_t candidates   = 0;  ///< entries that an index named
+    std::uint64_t hits         = 0;  ///< of these, rows that the snapshot sees
+    std::uint64_t blocks       = 0;  ///< blocks of rows that were read
+    std::uint64_t skipped      = 0;  ///< blocks that zones made unnecessary
+    std::uint64_t model_window = 0;  ///< positions that position index models left to search, summed
 };
 
 /// Memtables and runs of one table, newest first. The first memtable takes the commits.
@@ -48,23 +48,24 @@ struct table_state {
 /// Where a row version is: in a memtable or a run.
 template <class Table, class Store>
 struct location {
-    row_version const*        version = nullptr;
-    run<Table, Store> const*  in      = nullptr;
-    position                  at      = 0;
-    explicit operator bool() const noexcept { return version != nullptr || in != nullptr; }
+    row_version const*       version = nullptr;
+    run<Table, Store> const* in      = nullptr;
+    position                 at      = 0;
+    explicit                 operator bool() const noexcept { return version != nullptr || in != nullptr; }
 };
 
 /// Look-ups in one table at one moment. Borrowed: the state and the overlay outlive it.
 template <class Table, class Store>
 class table_reader {
 public:
-    using row_type      = typename Table::row_type;
-    using schema_type   = typename Table::schema_type;
-    using location_type = location<Table, Store>;
+    using row_type                 = typename Table::row_type;
+    using schema_type              = typename Table::schema_type;
+    using location_type            = location<Table, Store>;
     static constexpr timestamp all = ~timestamp{0};
 
     /// overlay: a transaction's own writes, or nullptr. Committed versions after `upto` are not seen.
-    table_reader(table_state<Table, Store> const& state, memtable<Table> const* overlay, timestamp upto, query_trace* trace)
+    table_reader(table_state<Table, Store> const& state, memtable<Table> const* overlay, timestamp upto,
+                 query_trace* trace)
         : state_(&state), upto_(upto), trace_(trace) {
         if (overlay != nullptr && overlay->size() > 0) sources_.push_back({overlay, all});
         for (auto const& m : state.memtables)
@@ -109,14 +110,15 @@ public:
     /// Whether a run's row is the one that is seen of its key, and a row.
     result<bool> is_current_in_run(std::size_t r, position at) const {
         auto const& run = *state_->runs[r];
-        if (at >= run.size()) return fail(errc::corrupt, {"run of table ", Table::name, ": an index names row ", at, " of ", run.size()});
+        if (at >= run.size())
+            return fail(errc::corrupt, {"run of table ", Table::name, ": an index names row ", at, " of ", run.size()});
         auto dead = run.descriptor().tombstones != 0 ? run.is_tombstone(at) : result<bool>(false);
         if (!dead || *dead) return dead ? result<bool>(false) : dead;
         if (sources_.empty() && r == 0) return true;
         auto keys = run.keys();
         if (!keys) return fail(std::move(keys).error());
         typename std::remove_cvref_t<decltype(run)>::keys_type::buffer space;
-        auto const key = (*keys)->key(at, space);
+        auto const                                                     key = (*keys)->key(at, space);
         for (auto const& s : sources_)
             if (s.table->find(key, s.upto) != nullptr) return false;
         auto newer = locate_in_runs(key, r);
@@ -129,14 +131,16 @@ public:
             if (trace_ != nullptr) ++trace_->blocks;
             return l.in->columns(l.at, out);
         }
-        if (!schema_type::split(l.version->record(), out)) return fail(errc::corrupt, {"table ", Table::name, ": a record does not decode"});
+        if (!schema_type::split(l.version->record(), out))
+            return fail(errc::corrupt, {"table ", Table::name, ": a record does not decode"});
         return {};
     }
     result<row_type> row(location_type const& l) const {
         byte_view c[schema_type::size];
         if (auto done = columns(l, c); !done) return fail(std::move(done).error());
         row_type out{};
-        if (!schema_type::decode(c, out)) return fail(errc::corrupt, {"table ", Table::name, ": a row does not decode"});
+        if (!schema_type::decode(c, out))
+            return fail(errc::corrupt, {"table ", Table::name, ": a row does not decode"});
         return out;
     }
     /// The encoded primary key at a location, copied.

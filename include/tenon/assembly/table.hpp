@@ -76,7 +76,7 @@ struct text_of {
     using type = nothing;
 };
 template <class Value, text_index Policy>
-    requires is_text_value<Value>
+requires is_text_value<Value>
 struct text_of<Value, Policy> {
     using type = text_kind<Value, Policy>;
 };
@@ -93,7 +93,7 @@ struct nearest_of {
     using type = nothing;
 };
 template <class Value, vector_index Policy>
-    requires(float_array_size<Value> > 0)
+requires(float_array_size<Value> > 0)
 struct nearest_of<Value, Policy> {
     using type = nearest_kind<float_array_size<Value>, Policy>;
 };
@@ -103,29 +103,37 @@ struct nearest_of<Value, Policy> {
 template <auto Key, class Index = defaults::ordered_index>
 struct ordered : index<Key, typename detail::ordered_of<typename key_for<Key>::value_type, Index>::type> {
     static_assert(key_encodable<typename key_for<Key>::value_type>,
-                  "tenon::ordered<>: the member has no order-preserving encoding; use integers, floats, strings, uuid, time or a tuple of these, or specialise tenon::key_codec");
-    static_assert(ordered_index<Index>, "tenon::ordered<>: takes a member and a position index policy, such as tenon::rmi<> or tenon::sorted_array");
+                  "tenon::ordered<>: the member has no order-preserving encoding; use integers, floats, strings, uuid, "
+                  "time or a tuple of these, or specialise tenon::key_codec");
+    static_assert(
+        ordered_index<Index>,
+        "tenon::ordered<>: takes a member and a position index policy, such as tenon::rmi<> or tenon::sorted_array");
 };
 
 /// Rows by their words: `view.search<&place::name>("new york")`.
 template <auto Key, class Text = defaults::text_index>
 struct text : index<Key, typename detail::text_of<typename key_for<Key>::value_type, Text>::type> {
-    static_assert(detail::is_text_value<typename key_for<Key>::value_type>, "tenon::text<>: the member must be a std::string, or tenon::key<...> of several");
+    static_assert(detail::is_text_value<typename key_for<Key>::value_type>,
+                  "tenon::text<>: the member must be a std::string, or tenon::key<...> of several");
     static_assert(text_index<Text>, "tenon::text<>: takes a member and a text index policy, such as tenon::inverted");
 };
 
 /// Rows by a point: `view.within<&place::where>(box)`, `view.closest<&place::where>(point, k)`.
 template <auto Key, class Spatial = defaults::spatial_index>
 struct spatial : index<Key, typename detail::spatial_of<typename key_for<Key>::value_type, Spatial>::type> {
-    static_assert(std::is_same_v<typename key_for<Key>::value_type, lonlat>, "tenon::spatial<>: the member must be a tenon::lonlat");
-    static_assert(spatial_index<Spatial>, "tenon::spatial<>: takes a member and a spatial index policy, such as tenon::packed_rtree<>");
+    static_assert(std::is_same_v<typename key_for<Key>::value_type, lonlat>,
+                  "tenon::spatial<>: the member must be a tenon::lonlat");
+    static_assert(spatial_index<Spatial>,
+                  "tenon::spatial<>: takes a member and a spatial index policy, such as tenon::packed_rtree<>");
 };
 
 /// Rows by a vector: `view.closest<&place::look>(vector, k)`.
 template <auto Key, class Vector = defaults::vector_index>
 struct nearest : index<Key, typename detail::nearest_of<typename key_for<Key>::value_type, Vector>::type> {
-    static_assert(detail::float_array_size<typename key_for<Key>::value_type> > 0, "tenon::nearest<>: the member must be a std::array<float, N> with N at least 1");
-    static_assert(vector_index<Vector>, "tenon::nearest<>: takes a member and a vector index policy, such as tenon::hnsw<tenon::cosine>");
+    static_assert(detail::float_array_size<typename key_for<Key>::value_type> > 0,
+                  "tenon::nearest<>: the member must be a std::array<float, N> with N at least 1");
+    static_assert(vector_index<Vector>,
+                  "tenon::nearest<>: takes a member and a vector index policy, such as tenon::hnsw<tenon::cosine>");
 };
 
 namespace detail {
@@ -139,7 +147,7 @@ inline constexpr bool is_spec<S, Tag> = std::is_same_v<typename S::table_spec, T
 template <class S, class Axis>
 inline constexpr bool on_axis = false;
 template <class S, class Axis>
-    requires requires { typename S::policy_axis; }
+requires requires { typename S::policy_axis; }
 inline constexpr bool on_axis<S, Axis> = std::is_same_v<typename S::policy_axis, Axis>;
 
 /// The first of Ts for which Test holds, else Default.
@@ -149,7 +157,8 @@ struct choose_first {
 };
 template <template <class> class Test, class Default, class T, class... Ts>
 struct choose_first<Test, Default, T, Ts...> {
-    using type = typename std::conditional_t<Test<T>::value, std::type_identity<T>, choose_first<Test, Default, Ts...>>::type;
+    using type =
+        typename std::conditional_t<Test<T>::value, std::type_identity<T>, choose_first<Test, Default, Ts...>>::type;
 };
 template <class Tag>
 struct spec_test {
@@ -183,52 +192,83 @@ struct table {
     using row_type                         = Row;
     static constexpr std::string_view name = Name.view();
 
-    static_assert(std::is_default_constructible_v<Row>, "tenon::table: the row type must be default constructible; give its members defaults");
-    static_assert(((detail::table_part<Specs> || detail::on_axis<Specs, axis::ordered_map> || detail::on_axis<Specs, axis::filter>)&&...),
-                  "tenon::table: takes tenon::columns, tenon::primary, indexes, a memtable policy and a filter policy; something else was named");
-    static_assert(detail::count_spec<spec::columns, Specs...> == 1, "tenon::table: name the stored members once, as in tenon::columns<&place::id, &place::name>");
-    static_assert(detail::count_spec<spec::primary, Specs...> == 1, "tenon::table: name the primary key once, as in tenon::primary<&place::id>");
+    static_assert(std::is_default_constructible_v<Row>,
+                  "tenon::table: the row type must be default constructible; give its members defaults");
+    static_assert(((detail::table_part<Specs> || detail::on_axis<Specs, axis::ordered_map> ||
+                    detail::on_axis<Specs, axis::filter>) &&
+                   ...),
+                  "tenon::table: takes tenon::columns, tenon::primary, indexes, a memtable policy and a filter policy; "
+                  "something else was named");
+    static_assert(detail::count_spec<spec::columns, Specs...> == 1,
+                  "tenon::table: name the stored members once, as in tenon::columns<&place::id, &place::name>");
+    static_assert(detail::count_spec<spec::primary, Specs...> == 1,
+                  "tenon::table: name the primary key once, as in tenon::primary<&place::id>");
 
-    using schema_type  = typename detail::choose_first<detail::spec_test<spec::columns>::test, columns<>, Specs...>::type::schema_type;
-    using primary_spec = typename detail::choose_first<detail::spec_test<spec::primary>::test, detail::nothing, Specs...>::type;
-    using key_type     = typename primary_spec::key_type;
-    using index_type   = typename primary_spec::index_type;
-    using map_policy   = typename detail::choose_first<detail::axis_test<axis::ordered_map>::test, defaults::ordered_map, Specs...>::type;
-    using filter_type  = typename detail::choose_first<detail::axis_test<axis::filter>::test, defaults::filter, Specs...>::type;
-    using indexes      = decltype(std::tuple_cat(std::declval<detail::as_index_tuple<Specs>>()...));
+    using schema_type =
+        typename detail::choose_first<detail::spec_test<spec::columns>::test, columns<>, Specs...>::type::schema_type;
+    using primary_spec =
+        typename detail::choose_first<detail::spec_test<spec::primary>::test, detail::nothing, Specs...>::type;
+    using key_type   = typename primary_spec::key_type;
+    using index_type = typename primary_spec::index_type;
+    using map_policy = typename detail::choose_first<detail::axis_test<axis::ordered_map>::test, defaults::ordered_map,
+                                                     Specs...>::type;
+    using filter_type =
+        typename detail::choose_first<detail::axis_test<axis::filter>::test, defaults::filter, Specs...>::type;
+    using indexes = decltype(std::tuple_cat(std::declval<detail::as_index_tuple<Specs>>()...));
     static constexpr std::size_t index_count = std::tuple_size_v<indexes>;
     template <std::size_t I>
     using index_spec = std::tuple_element_t<I, indexes>;
 
-    static_assert(std::is_same_v<typename schema_type::row_type, Row>, "tenon::table: tenon::columns must name members of the table's row type");
-    static_assert(std::is_same_v<typename key_type::row_type, Row>, "tenon::table: tenon::primary must name a member of the table's row type");
-    static_assert(detail::covers<schema_type, key_type>::value, "tenon::table: the primary key's members must be among tenon::columns");
-    static_assert(key_encodable<typename key_type::tuple_type>, "tenon::table: the primary key has no order-preserving encoding; use integers, strings, uuid, time, or specialise tenon::key_codec");
-    static_assert(ordered_index<index_type>, "tenon::table: tenon::primary takes a position index policy, such as tenon::rmi<> or tenon::sorted_array");
-    static_assert([]<class... I>(std::type_identity<std::tuple<I...>>) { return (detail::covers<schema_type, typename I::key_type>::value && ...); }(std::type_identity<indexes>{}),
-                  "tenon::table: every indexed member must be among tenon::columns");
-    static_assert([]<class... I>(std::type_identity<std::tuple<I...>>) { return (index_kind<typename I::kind_type> && ...); }(std::type_identity<indexes>{}),
-                  "tenon::table: an index names something that is not an index kind (tenon/run/index_kind.hpp says what one needs)");
-    static_assert([]<class... I>(std::type_identity<std::tuple<I...>>) {
-        return (std::is_same_v<typename I::kind_type::value_type, typename I::key_type::value_type> && ...);
-    }(std::type_identity<indexes>{}), "tenon::table: an index kind does not take the type of the member it is given");
+    static_assert(std::is_same_v<typename schema_type::row_type, Row>,
+                  "tenon::table: tenon::columns must name members of the table's row type");
+    static_assert(std::is_same_v<typename key_type::row_type, Row>,
+                  "tenon::table: tenon::primary must name a member of the table's row type");
+    static_assert(detail::covers<schema_type, key_type>::value,
+                  "tenon::table: the primary key's members must be among tenon::columns");
+    static_assert(key_encodable<typename key_type::tuple_type>,
+                  "tenon::table: the primary key has no order-preserving encoding; use integers, strings, uuid, time, "
+                  "or specialise tenon::key_codec");
+    static_assert(
+        ordered_index<index_type>,
+        "tenon::table: tenon::primary takes a position index policy, such as tenon::rmi<> or tenon::sorted_array");
+    static_assert(
+        []<class... I>(std::type_identity<std::tuple<I...>>) {
+            return (detail::covers<schema_type, typename I::key_type>::value && ...);
+        }(std::type_identity<indexes>{}),
+        "tenon::table: every indexed member must be among tenon::columns");
+    static_assert(
+        []<class... I>(std::type_identity<std::tuple<I...>>) {
+            return (index_kind<typename I::kind_type> && ...);
+        }(std::type_identity<indexes>{}),
+        "tenon::table: an index names something that is not an index kind (tenon/run/index_kind.hpp says what one "
+        "needs)");
+    static_assert(
+        []<class... I>(std::type_identity<std::tuple<I...>>) {
+            return (std::is_same_v<typename I::kind_type::value_type, typename I::key_type::value_type> && ...);
+        }(std::type_identity<indexes>{}),
+        "tenon::table: an index kind does not take the type of the member it is given");
 
     /// The index over Key, or index_count.
     template <class Key, template <class> class Test>
     static constexpr std::size_t find_index() {
         return []<std::size_t... I>(std::index_sequence<I...>) {
             std::size_t found = index_count;
-            ((found == index_count && std::is_same_v<typename index_spec<I>::key_type, Key> && Test<typename index_spec<I>::kind_type>::value ? void(found = I) : void()), ...);
+            ((found == index_count && std::is_same_v<typename index_spec<I>::key_type, Key> &&
+                      Test<typename index_spec<I>::kind_type>::value
+                  ? void(found = I)
+                  : void()),
+             ...);
             return found;
         }(std::make_index_sequence<index_count>{});
     }
 
     /// What is stored in words: the file's signature.
     [[gnu::cold]] static std::string describe() {
-        std::string out = std::string(name) + "(" + schema_type::describe() + "; primary " + key_type::name() + " " + std::string(index_type::name) +
-                          "; filter " + std::string(filter_type::name);
+        std::string out = std::string(name) + "(" + schema_type::describe() + "; primary " + key_type::name() + " " +
+                          std::string(index_type::name) + "; filter " + std::string(filter_type::name);
         [&]<std::size_t... I>(std::index_sequence<I...>) {
-            ((out += sentence({"; ", index_spec<I>::kind_type::describe(), " ", index_spec<I>::key_type::name()})), ...);
+            ((out += sentence({"; ", index_spec<I>::kind_type::describe(), " ", index_spec<I>::key_type::name()})),
+             ...);
         }(std::make_index_sequence<index_count>{});
         return out + ")";
     }

@@ -15,14 +15,21 @@ namespace detail {
 template <class T>
 std::string printable(T const& v) {
     if constexpr (std::is_arithmetic_v<T>) return std::to_string(v);
-    else if constexpr (std::is_convertible_v<T const&, std::string_view>) return "\"" + std::string(std::string_view(v)) + "\"";
-    else if constexpr (requires { std::tuple_size<T>::value; v.size(); }) return "of " + std::to_string(v.size()) + " elements";
+    else if constexpr (std::is_convertible_v<T const&, std::string_view>)
+        return "\"" + std::string(std::string_view(v)) + "\"";
+    else if constexpr (requires {
+                           std::tuple_size<T>::value;
+                           v.size();
+                       })
+        return "of " + std::to_string(v.size()) + " elements";
     else if constexpr (requires { std::tuple_size<T>::value; }) {
-        return std::apply([](auto const&... e) {
-            std::string out;
-            ((out += (out.empty() ? "(" : ", ") + printable(e)), ...);
-            return out + ")";
-        }, v);
+        return std::apply(
+            [](auto const&... e) {
+                std::string out;
+                ((out += (out.empty() ? "(" : ", ") + printable(e)), ...);
+                return out + ")";
+            },
+            v);
     } else return "given";
 }
 }  // namespace detail
@@ -59,18 +66,25 @@ public:
 
     /// Adds a row; errc::duplicate_key when its primary key is there already.
     template <class Row>
-    result<void> insert(Row const& row) { return write(row, must::be_absent); }
+    result<void> insert(Row const& row) {
+        return write(row, must::be_absent);
+    }
     /// Adds or replaces a row.
     template <class Row>
-    result<void> upsert(Row const& row) { return write(row, must::be_anything); }
+    result<void> upsert(Row const& row) {
+        return write(row, must::be_anything);
+    }
     /// Replaces a row; errc::not_found when its primary key is not there.
     template <class Row>
-    result<void> update(Row const& row) { return write(row, must::be_present); }
+    result<void> update(Row const& row) {
+        return write(row, must::be_present);
+    }
     /// Removes the row with a primary key; false when there is none.
     template <class Row, class... Parts>
     result<bool> erase(Parts const&... parts) {
         constexpr auto T = base::template table_index<Row>();
-        static_assert(sizeof...(Parts) == table_at<T>::key_type::size, "tenon: erase() takes one value for each member of the primary key");
+        static_assert(sizeof...(Parts) == table_at<T>::key_type::size,
+                      "tenon: erase() takes one value for each member of the primary key");
         if (auto ok = alive(); !ok) return fail(std::move(ok).error());
         byte_vector key;
         encode_key_value<typename table_at<T>::key_type>(key, typename table_at<T>::key_type::tuple_type(parts...));
@@ -118,7 +132,8 @@ private:
     };
     transaction(std::shared_ptr<Engine> engine, std::unique_ptr<own> mine)
         : base((engine->gate().enter(), engine->pin()), &mine->writes, track_reads ? &mine->reads : nullptr, nullptr),
-          engine_(std::move(engine)), own_(std::move(mine)) {}
+          engine_(std::move(engine)),
+          own_(std::move(mine)) {}
 
     result<void> alive() const {
         if (engine_ == nullptr) return fail(errc::invalid_argument, "the transaction has ended; begin another one");
@@ -146,29 +161,41 @@ private:
         constexpr auto T = base::template table_index<Row>();
         using table      = table_at<T>;
         if (auto ok = alive(); !ok) return ok;
-        auto const where = [&] { return std::string("table ").append(table::name) + ", key " + detail::printable(table::key_type::extract(row)) + ": "; };
+        auto const where = [&] {
+            return std::string("table ").append(table::name) + ", key " +
+                   detail::printable(table::key_type::extract(row)) + ": ";
+        };
         result<void> fits;
         [&]<std::size_t... I>(std::index_sequence<I...>) {
-            (void)((fits = table::template index_spec<I>::kind_type::check(table::template index_spec<I>::key_type::extract(row)), fits.has_value()) && ...);
+            (void)((fits = table::template index_spec<I>::kind_type::check(
+                        table::template index_spec<I>::key_type::extract(row)),
+                    fits.has_value()) &&
+                   ...);
         }(std::make_index_sequence<table::index_count>{});
         if (!fits) return fail(mark({fits.error().kind, where() + fits.error().message}));
-        if (!key_codec<typename table::key_type::tuple_type>::encodable(typename table::key_type::tuple_type(table::key_type::extract(row))))
+        if (!key_codec<typename table::key_type::tuple_type>::encodable(
+                typename table::key_type::tuple_type(table::key_type::extract(row))))
             return fail(mark({errc::invalid_argument, where() + "NaN has no place in the order of keys"}));
         auto const key = table::key_bytes(row);
-        if (key.size() > 65535) return fail(mark({errc::too_large, std::string("table ").append(table::name) + ": a primary key of " + std::to_string(key.size()) + " bytes; 65,535 are the most"}));
+        if (key.size() > 65535)
+            return fail(mark({errc::too_large, std::string("table ").append(table::name) + ": a primary key of " +
+                                                   std::to_string(key.size()) + " bytes; 65,535 are the most"}));
         if (condition != must::be_anything) {
             if (track_reads) own_->reads.keys[T].emplace_back(as_chars(key));
             auto there = this->template reader<T>().locate_live(key);
             if (!there) return fail(mark(std::move(there).error()));
             if (condition == must::be_absent && *there)
-                return fail(mark({errc::duplicate_key, where() + "there is a row with this key already; update or upsert replaces it"}));
+                return fail(mark({errc::duplicate_key,
+                                  where() + "there is a row with this key already; update or upsert replaces it"}));
             if (condition == must::be_present && !*there)
-                return fail(mark({errc::not_found, where() + "there is no row with this key; insert or upsert adds it"}));
+                return fail(
+                    mark({errc::not_found, where() + "there is no row with this key; insert or upsert adds it"}));
         }
         byte_vector record;
         table::schema_type::encode(record, row);
         if (record.size() >= (std::uint64_t{1} << 30))
-            return fail(mark({errc::too_large, where() + "a row of " + std::to_string(record.size()) + " bytes; 1 GiB is the most"}));
+            return fail(mark({errc::too_large,
+                              where() + "a row of " + std::to_string(record.size()) + " bytes; 1 GiB is the most"}));
         add<T>(key, record, false);
         return {};
     }

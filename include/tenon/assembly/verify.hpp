@@ -18,23 +18,26 @@ struct verify_report {
 /// An index kind whose parts are compared with the rows in its own way: `K::verify(part, entries)`, entries being pairs of value and
 /// position in ascending order. Kinds without it are rebuilt from the rows and compared byte by byte.
 template <class K>
-concept self_verifying = requires(typename K::part const& p, std::vector<std::pair<typename K::value_type, position>> const& entries) {
-    { K::verify(p, entries) } -> std::same_as<result<void>>;
-};
+concept self_verifying =
+    requires(typename K::part const& p, std::vector<std::pair<typename K::value_type, position>> const& entries) {
+        { K::verify(p, entries) } -> std::same_as<result<void>>;
+    };
 
 namespace detail {
 
 template <class Table, class Store, std::size_t I>
 result<void> verify_part(run<Table, Store> const& r, Store const& store, verify_report& report) {
-    using spec = typename Table::template index_spec<I>;
-    using kind = typename spec::kind_type;
-    auto const where = [&] { return std::string("table ").append(Table::name) + ", " + kind::describe() + " " + spec::key_type::name(); };
-    auto       part  = r.template part<I>();
+    using spec       = typename Table::template index_spec<I>;
+    using kind       = typename spec::kind_type;
+    auto const where = [&] {
+        return std::string("table ").append(Table::name) + ", " + kind::describe() + " " + spec::key_type::name();
+    };
+    auto part = r.template part<I>();
     if (!part) return fail(std::move(part).error().while_("opening " + where()));
     if (auto ok = (*part)->validate(); !ok) return fail(std::move(ok).error().while_("checking " + where()));
     auto keys = r.keys();
     if (!keys) return fail(std::move(keys).error());
-    typename kind::builder                                     again;
+    typename kind::builder                                      again;
     std::vector<std::pair<typename kind::value_type, position>> entries;
     for (position at = 0; at < r.size(); ++at) {
         auto dead = r.is_tombstone(at);
@@ -51,14 +54,18 @@ result<void> verify_part(run<Table, Store> const& r, Store const& store, verify_
         ++report.index_entries;
     }
     if constexpr (self_verifying<kind>) {
-        if (auto ok = kind::verify(**part, entries); !ok) return fail(std::move(ok).error().while_("comparing " + where() + " with its rows"));
+        if (auto ok = kind::verify(**part, entries); !ok)
+            return fail(std::move(ok).error().while_("comparing " + where() + " with its rows"));
     } else {
         auto fresh  = again.finish();
         auto stored = store.read(r.descriptor().parts[I]);
         if (!fresh) return fail(std::move(fresh).error());
         if (!stored) return fail(std::move(stored).error());
         if (as_chars(*fresh) != as_chars(stored->bytes()))
-            return fail(errc::corrupt, {where(), " does not hold what its rows say; restore from a backup, or export the rows and load them anew"});
+            return fail(
+                errc::corrupt,
+                {where(),
+                 " does not hold what its rows say; restore from a backup, or export the rows and load them anew"});
     }
     return {};
 }
@@ -73,13 +80,14 @@ result<void> verify_run(run<Table, Store> const& r, Store const& store, verify_r
     std::string   before;
     for (position at = 0; at < r.size(); ++at) {
         typename run<Table, Store>::keys_type::buffer space;
-        auto const key = (*keys)->key(at, space);
-        if (at > 0 && as_chars(key) <= before) return fail(errc::corrupt, {where, ": row ", at,
-                                                                           " of a run has no greater key than the row before"});
+        auto const                                    key = (*keys)->key(at, space);
+        if (at > 0 && as_chars(key) <= before)
+            return fail(errc::corrupt, {where, ": row ", at, " of a run has no greater key than the row before"});
         before.assign(as_chars(key));
         auto found = r.find(key, hash_bytes(key));
         if (!found) return fail(std::move(found).error());
-        if (*found != at) return fail(errc::corrupt, {where, ": the key of row ", at, " is not found by its own index or filter"});
+        if (*found != at)
+            return fail(errc::corrupt, {where, ": the key of row ", at, " is not found by its own index or filter"});
         auto dead = r.is_tombstone(at);
         if (!dead) return fail(std::move(dead).error());
         if (*dead) {
@@ -89,14 +97,17 @@ result<void> verify_run(run<Table, Store> const& r, Store const& store, verify_r
         typename Table::row_type row{};
         if (auto done = r.row(at, row); !done) return done;
         if (auto again = Table::key_bytes(row); as_chars(again) != as_chars(key))
-            return fail(errc::corrupt, {where, ": row ", at, " of a run does not have the key under which it is stored"});
+            return fail(errc::corrupt,
+                        {where, ": row ", at, " of a run does not have the key under which it is stored"});
     }
-    if (tombstones != r.descriptor().tombstones) return fail(errc::corrupt, {where,
-                                                                             ": a run has another number of deleted rows than its root says"});
+    if (tombstones != r.descriptor().tombstones)
+        return fail(errc::corrupt, {where, ": a run has another number of deleted rows than its root says"});
     report.blocks += r.block_count();
     ++report.runs;
     result<void> done;
-    [&]<std::size_t... I>(std::index_sequence<I...>) { (void)((done = verify_part<Table, Store, I>(r, store, report), done.has_value()) && ...); }(std::make_index_sequence<Table::index_count>{});
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+        (void)((done = verify_part<Table, Store, I>(r, store, report), done.has_value()) && ...);
+    }(std::make_index_sequence<Table::index_count>{});
     return done;
 }
 
@@ -108,10 +119,10 @@ template <class Engine>
 result<verify_report> verify(Engine const& engine) {
     verify_report report;
     if (auto ok = engine.store().verify(); !ok) return fail(std::move(ok).error());
-    auto const   pinned = engine.pin();
+    auto const             pinned = engine.pin();
     snapshot<Engine> const all(pinned);
-    result<void> done;
-    auto const   one = [&]<std::size_t T>(std::integral_constant<std::size_t, T>) {
+    result<void>           done;
+    auto const             one = [&]<std::size_t T>(std::integral_constant<std::size_t, T>) {
         using table = std::tuple_element_t<T, typename Engine::tables>;
         for (auto const& r : std::get<T>(*pinned.state).runs) {
             done = detail::verify_run(*r, engine.store(), report);
@@ -129,14 +140,16 @@ result<verify_report> verify(Engine const& engine) {
             ++rows;
         }
         if (rows != std::get<T>(pinned.totals).rows) {
-            done = fail(errc::corrupt, {"table ", table::name, ": ", rows, " rows are seen, ", std::get<T>(pinned.totals).rows,
-                                        " are counted"});
+            done = fail(errc::corrupt, {"table ", table::name, ": ", rows, " rows are seen, ",
+                                        std::get<T>(pinned.totals).rows, " are counted"});
             return false;
         }
         report.rows += rows;
         return true;
     };
-    [&]<std::size_t... T>(std::index_sequence<T...>) { (void)(one(std::integral_constant<std::size_t, T>{}) && ...); }(std::make_index_sequence<std::tuple_size_v<typename Engine::tables>>{});
+    [&]<std::size_t... T>(std::index_sequence<T...>) {
+        (void)(one(std::integral_constant<std::size_t, T>{}) && ...);
+    }(std::make_index_sequence<std::tuple_size_v<typename Engine::tables>>{});
     if (!done) return fail(std::move(done).error());
     return report;
 }

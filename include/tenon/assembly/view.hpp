@@ -95,7 +95,8 @@ struct is_nearest : std::false_type {};
 template <std::size_t N, class V>
 struct is_nearest<nearest_kind<N, V>> : std::true_type {};
 template <class K>
-struct is_own : std::bool_constant<!is_ordered<K>::value && !is_spatial<K>::value && !is_text<K>::value && !is_nearest<K>::value> {};
+struct is_own : std::bool_constant<!is_ordered<K>::value && !is_spatial<K>::value && !is_text<K>::value &&
+                                   !is_nearest<K>::value> {};
 }  // namespace detail
 
 /// view - the queries that a snapshot and a transaction share.
@@ -134,7 +135,8 @@ public:
     result<std::optional<Row>> get(Parts const&... parts) const {
         constexpr auto T = table_index<Row>();
         byte_vector    key;
-        static_assert(sizeof...(Parts) == table_at<T>::key_type::size, "tenon: get() takes one value for each member of the primary key");
+        static_assert(sizeof...(Parts) == table_at<T>::key_type::size,
+                      "tenon: get() takes one value for each member of the primary key");
         encode_key_value<typename table_at<T>::key_type>(key, typename table_at<T>::key_type::tuple_type(parts...));
         return get_encoded<T>(key);
     }
@@ -171,14 +173,18 @@ public:
         note_scan<T>();
         key_interval within{bound<key>(low), bound<key>(high)};
         if constexpr (std::is_same_v<key, typename table::key_type>) {
-            explain<T>([] { return std::string("primary ") + std::string(table::index_type::name) + " " + key::name(); });
+            explain<T>(
+                [] { return std::string("primary ") + std::string(table::index_type::name) + " " + key::name(); });
             return stream(primary_rows<table, store, state>(pinned_.state, reader<T>(), std::move(within), direction));
         } else {
             constexpr auto I = table::template find_index<key, detail::is_ordered>();
-            static_assert(I < table::index_count, "tenon: range<> needs the primary key or an ordered index over this member; add tenon::ordered<&row::member> to the table");
+            static_assert(I < table::index_count,
+                          "tenon: range<> needs the primary key or an ordered index over this member; add "
+                          "tenon::ordered<&row::member> to the table");
             feed<T>();
             explain_index<T, I>();
-            return stream(ordered_rows<table, store, state, I>(pinned_.state, reader<T>(), std::move(within), direction));
+            return stream(
+                ordered_rows<table, store, state, I>(pinned_.state, reader<T>(), std::move(within), direction));
         }
     }
     /// Rows whose point lies in a window, in no order. west > east crosses the antimeridian.
@@ -197,14 +203,19 @@ public:
     template <auto Key>
     auto closest(lonlat from, std::size_t k) const {
         return ranked<Key, detail::is_spatial, near_hit>(
-            k, [&](auto const& x, auto accept, auto& out) { x.closest(from, k, accept, out); }, [](near_hit const& h) { return h.metres; });
+            k, [&](auto const& x, auto accept, auto& out) { x.closest(from, k, accept, out); },
+            [](near_hit const& h) { return h.metres; });
     }
     /// The k rows nearest to a vector under the index's metric.
     template <auto Key, std::size_t N>
     auto closest(std::array<float, N> const& to, std::size_t k, vector_search_options options = {}) const {
-        static_assert(std::is_same_v<typename key_for<Key>::value_type, std::array<float, N>>, "tenon: closest<> takes a vector with as many elements as the member has");
+        static_assert(std::is_same_v<typename key_for<Key>::value_type, std::array<float, N>>,
+                      "tenon: closest<> takes a vector with as many elements as the member has");
         return ranked<Key, detail::is_nearest, vector_hit>(
-            k, [&](auto const& x, auto accept, auto& out) { x.closest(std::span<float const>(to), k, options, accept, out); },
+            k,
+            [&](auto const& x, auto accept, auto& out) {
+                x.closest(std::span<float const>(to), k, options, accept, out);
+            },
             [](vector_hit const& h) { return static_cast<double>(h.distance); });
     }
     /// The k rows that answer a query best: BM25 over words, case and accents folded; rows hold at least one of the words.
@@ -213,7 +224,9 @@ public:
         using key        = key_for<Key>;
         constexpr auto T = table_index<typename key::row_type>();
         constexpr auto I = table_at<T>::template find_index<key, detail::is_text>();
-        static_assert(I < table_at<T>::index_count, "tenon: search<> needs a text index over this member; add tenon::text<&row::member> to the table");
+        static_assert(
+            I < table_at<T>::index_count,
+            "tenon: search<> needs a text index over this member; add tenon::text<&row::member> to the table");
         note_scan<T>();
         feed<T>();
         explain_index<T, I>();
@@ -226,15 +239,21 @@ public:
         constexpr auto T = table_index<typename key::row_type>();
         static_assert(table_at<T>::schema_type::template index_of<Member>() < table_at<T>::schema_type::size,
                       "tenon: scan<> needs a member that is among the table's columns");
-        static_assert(detail::has_zone<typename key::value_type>(), "tenon: scan<> takes numeric members; use range<> over an ordered index for others");
+        static_assert(detail::has_zone<typename key::value_type>(),
+                      "tenon: scan<> takes numeric members; use range<> over an ordered index for others");
         note_scan<T>();
         explain<T>([] { return "zones " + key::name(); });
         return make_hits<T>(scan_in<T, Member>(bound<key>(low), bound<key>(high)));
     }
 
 protected:
-    view(typename Engine::pinned p, typename Engine::write_set_type* writes, typename Engine::read_set* reads, query_trace* trace)
-        : pinned_(std::move(p)), writes_(writes), reads_(reads), trace_(trace), readers_(make_readers(std::make_index_sequence<std::tuple_size_v<tables>>{})) {}
+    view(typename Engine::pinned p, typename Engine::write_set_type* writes, typename Engine::read_set* reads,
+         query_trace* trace)
+        : pinned_(std::move(p)),
+          writes_(writes),
+          reads_(reads),
+          trace_(trace),
+          readers_(make_readers(std::make_index_sequence<std::tuple_size_v<tables>>{})) {}
 
     template <std::size_t T>
     table_reader<table_at<T>, store> make_reader() const {
@@ -247,13 +266,18 @@ protected:
         return typename readers_of<tables>::type(make_reader<T>()...);
     }
     template <std::size_t T>
-    auto const& reader() const noexcept { return std::get<T>(readers_); }
+    auto const& reader() const noexcept {
+        return std::get<T>(readers_);
+    }
 
     template <std::size_t T>
     result<std::optional<typename table_at<T>::row_type>> get_encoded(byte_view key) const {
         using optional_row = std::optional<typename table_at<T>::row_type>;
         if (reads_ != nullptr) reads_->keys[T].emplace_back(as_chars(key));
-        explain<T>([] { return std::string("primary ") + std::string(table_at<T>::index_type::name) + " " + table_at<T>::key_type::name(); });
+        explain<T>([] {
+            return std::string("primary ") + std::string(table_at<T>::index_type::name) + " " +
+                   table_at<T>::key_type::name();
+        });
         auto l = reader<T>().locate_live(key);
         if (!l) return fail(std::move(l).error());
         if (!*l) return optional_row{};
@@ -263,17 +287,20 @@ protected:
         return optional_row(std::move(*row));
     }
 
-    typename Engine::pinned          pinned_;
-    typename Engine::write_set_type* writes_;
-    typename Engine::read_set*       reads_;
-    query_trace*                     trace_;
+    typename Engine::pinned           pinned_;
+    typename Engine::write_set_type*  writes_;
+    typename Engine::read_set*        reads_;
+    query_trace*                      trace_;
     typename readers_of<tables>::type readers_;
 
 private:
     template <class Key, class Value>
     static std::optional<byte_vector> bound(Value const& v) {
         if constexpr (std::is_same_v<Value, std::nullopt_t>) return std::nullopt;
-        else if constexpr (requires { v.has_value(); *v; } && !std::is_same_v<Value, typename Key::value_type>) {
+        else if constexpr (requires {
+                               v.has_value();
+                               *v;
+                           } && !std::is_same_v<Value, typename Key::value_type>) {
             return v.has_value() ? bound<Key>(*v) : std::nullopt;
         } else {
             byte_vector out;
@@ -294,7 +321,8 @@ private:
     template <std::size_t T, class Text>
     void explain(Text text) const {
         if (trace_ == nullptr) return;
-        if (auto const name = text(); trace_->index.find(name) == std::string::npos) trace_->index += (trace_->index.empty() ? "" : ", ") + name;
+        if (auto const name = text(); trace_->index.find(name) == std::string::npos)
+            trace_->index += (trace_->index.empty() ? "" : ", ") + name;
     }
     template <std::size_t T, std::size_t I>
     void explain_index() const {
@@ -304,7 +332,8 @@ private:
     template <std::size_t T>
     auto make_hits(result<std::vector<typename hit_list<table_at<T>, store, state>::found>> found) const {
         if (trace_ != nullptr && found) trace_->hits += found->size();
-        return hits<table_at<T>, store, state>(hit_list<table_at<T>, store, state>(pinned_.state, reader<T>(), std::move(found)));
+        return hits<table_at<T>, store, state>(
+            hit_list<table_at<T>, store, state>(pinned_.state, reader<T>(), std::move(found)));
     }
 
     /// The snapshot's totals and what the transaction's own writes change of them.
@@ -383,7 +412,9 @@ private:
         using key        = key_for<Key>;
         constexpr auto T = table_index<typename key::row_type>();
         constexpr auto I = table_at<T>::template find_index<key, Test>();
-        static_assert(I < table_at<T>::index_count, "tenon: this query needs an index over this member that the table does not have; add tenon::spatial<&row::member>, or tenon::index<&row::member, kind> for one of your own");
+        static_assert(I < table_at<T>::index_count,
+                      "tenon: this query needs an index over this member that the table does not have; add "
+                      "tenon::spatial<&row::member>, or tenon::index<&row::member, kind> for one of your own");
         note_scan<T>();
         feed<T>();
         explain_index<T, I>();
@@ -415,7 +446,9 @@ private:
         using key        = key_for<Key>;
         constexpr auto T = table_index<typename key::row_type>();
         constexpr auto I = table_at<T>::template find_index<key, Test>();
-        static_assert(I < table_at<T>::index_count, "tenon: closest<> needs an index over this member; add tenon::spatial<&row::member> or tenon::nearest<&row::member> to the table");
+        static_assert(I < table_at<T>::index_count,
+                      "tenon: closest<> needs an index over this member; add tenon::spatial<&row::member> or "
+                      "tenon::nearest<&row::member> to the table");
         note_scan<T>();
         feed<T>();
         explain_index<T, I>();
@@ -447,7 +480,8 @@ private:
             out.clear();
             return {};
         }
-        std::nth_element(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(n - 1), out.end(), [&](auto const& a, auto const& b) { return rank(a) < rank(b); });
+        std::nth_element(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(n - 1), out.end(),
+                         [&](auto const& a, auto const& b) { return rank(a) < rank(b); });
         auto const limit = rank(out[n - 1]);
         std::erase_if(out, [&](auto const& f) { return rank(f) > limit; });
         std::vector<std::pair<std::string, std::size_t>> keys;
@@ -467,7 +501,8 @@ private:
     }
 
     template <std::size_t T, std::size_t I>
-    auto search_in(std::vector<std::string> const& terms, std::size_t k) const -> result<std::vector<typename hit_list<table_at<T>, store, state>::found>> {
+    auto search_in(std::vector<std::string> const& terms, std::size_t k) const
+        -> result<std::vector<typename hit_list<table_at<T>, store, state>::found>> {
         using found = typename hit_list<table_at<T>, store, state>::found;
         struct text {
             location<table_at<T>, store> where;
@@ -477,7 +512,7 @@ private:
         std::vector<text>          texts;
         std::vector<std::uint64_t> with(terms.size());
         result<void>               failed;
-        auto const collect = [&](auto const& index, auto seen, auto locate) {
+        auto const                 collect = [&](auto const& index, auto seen, auto locate) {
             std::unordered_map<position, std::size_t> known;
             for (std::size_t t = 0; t < terms.size(); ++t)
                 index.postings(terms[t], [&](posting p) {
@@ -503,28 +538,32 @@ private:
         if (!done) return fail(std::move(done).error());
         auto sums = totals<T>();
         if (!sums) return fail(std::move(sums).error());
-        auto const         average = sums->rows == 0 ? 0.0 : static_cast<double>(sums->weights[I]) / static_cast<double>(sums->rows);
+        auto const average =
+            sums->rows == 0 ? 0.0 : static_cast<double>(sums->weights[I]) / static_cast<double>(sums->rows);
         bm25 const         scorer;
         std::vector<found> out;
         for (auto const& x : texts) {
             double score = 0;
             for (std::size_t t = 0; t < terms.size(); ++t)
-                if (x.frequencies[t] != 0) score += scorer.term_score(x.frequencies[t], x.length, average, bm25::idf(sums->rows, with[t]));
+                if (x.frequencies[t] != 0)
+                    score += scorer.term_score(x.frequencies[t], x.length, average, bm25::idf(sums->rows, with[t]));
             out.push_back({x.where, 0, score});
         }
-        if (auto best = keep_best<T>(out, k, [](found const& f) { return -f.score; }); !best) return fail(std::move(best).error());
+        if (auto best = keep_best<T>(out, k, [](found const& f) { return -f.score; }); !best)
+            return fail(std::move(best).error());
         return out;
     }
 
     template <std::size_t T, auto Member>
-    auto scan_in(std::optional<byte_vector> low, std::optional<byte_vector> high) const -> result<std::vector<typename hit_list<table_at<T>, store, state>::found>> {
-        using table      = table_at<T>;
-        using found      = typename hit_list<table, store, state>::found;
-        using value      = member_value_t<Member>;
-        constexpr auto C = table::schema_type::template index_of<Member>();
-        auto const         first = low ? key_projection(*low) : 0;
-        auto const         last  = high ? key_projection(*high) : ~std::uint64_t{0};
-        auto const         inside = [&](byte_view bytes) {
+    auto scan_in(std::optional<byte_vector> low, std::optional<byte_vector> high) const
+        -> result<std::vector<typename hit_list<table_at<T>, store, state>::found>> {
+        using table           = table_at<T>;
+        using found           = typename hit_list<table, store, state>::found;
+        using value           = member_value_t<Member>;
+        constexpr auto C      = table::schema_type::template index_of<Member>();
+        auto const     first  = low ? key_projection(*low) : 0;
+        auto const     last   = high ? key_projection(*high) : ~std::uint64_t{0};
+        auto const     inside = [&](byte_view bytes) {
             value v{};
             if (!column_codec<value>::decode(bytes, v) || !key_codec<value>::encodable(v)) return false;
             byte_vector key;
@@ -558,9 +597,9 @@ private:
                 if (!block) return fail(std::move(block).error());
                 for (std::uint32_t row = 0; row < (*block)->rows(); ++row) {
                     if (!inside((*block)->column(C, row))) continue;
-                    auto const at   = run.block_first(b) + row;
+                    auto const at = run.block_first(b) + row;
                     if (trace_ != nullptr) ++trace_->candidates;
-                    auto       seen = r.is_current_in_run(i, at);
+                    auto seen = r.is_current_in_run(i, at);
                     if (!seen) return fail(std::move(seen).error());
                     if (*seen) out.push_back({in_run<T>(i, at)});
                 }
@@ -577,7 +616,8 @@ private:
 template <class Engine>
 class snapshot : public view<Engine> {
 public:
-    explicit snapshot(typename Engine::pinned p, query_trace* trace = nullptr) : view<Engine>(std::move(p), nullptr, nullptr, trace) {}
+    explicit snapshot(typename Engine::pinned p, query_trace* trace = nullptr)
+        : view<Engine>(std::move(p), nullptr, nullptr, trace) {}
 
     /// The same snapshot, whose queries add what they look at to `trace`. Not for several threads at once.
     snapshot traced(query_trace& trace) const { return snapshot(this->pinned_, &trace); }

@@ -47,7 +47,9 @@ public:
     };
 
     template <std::size_t T>
-    auto* table() const noexcept { return std::get<T>(tables_).get(); }
+    auto* table() const noexcept {
+        return std::get<T>(tables_).get();
+    }
     template <std::size_t T>
     auto& make() {
         auto& t = std::get<T>(tables_);
@@ -81,7 +83,9 @@ public:
 private:
     template <class F>
     void each_table(F f) const {
-        [&]<std::size_t... T>(std::index_sequence<T...>) { (f(T, std::get<T>(tables_)), ...); }(std::make_index_sequence<table_count>{});
+        [&]<std::size_t... T>(std::index_sequence<T...>) {
+            (f(T, std::get<T>(tables_)), ...);
+        }(std::make_index_sequence<table_count>{});
     }
     typename over<Tables>::type tables_;
     timestamp                   operations_ = 0;

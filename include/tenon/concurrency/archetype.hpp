@@ -7,10 +7,10 @@
 namespace tenon::archetype {
 
 struct concurrency_policy {
-    using policy_axis                      = axis::concurrency;
-    static constexpr bool validates_writes = true;
-    static constexpr bool validates_reads  = false;
-    static constexpr char const* name      = "archetype";
+    using policy_axis                             = axis::concurrency;
+    static constexpr bool        validates_writes = true;
+    static constexpr bool        validates_reads  = false;
+    static constexpr char const* name             = "archetype";
     struct gate {
         void enter() {}
         void leave() {}

@@ -21,8 +21,8 @@ namespace tenon {
 ///
 /// Axiom: a policy whose gate lets several transactions in at once validates writes.
 template <class C>
-concept concurrency = std::same_as<typename C::policy_axis, axis::concurrency> && std::default_initializable<typename C::gate> &&
-                      requires(typename C::gate g) {
+concept concurrency = std::same_as<typename C::policy_axis, axis::concurrency> &&
+                      std::default_initializable<typename C::gate> && requires(typename C::gate g) {
                           { C::validates_writes } -> std::convertible_to<bool>;
                           { C::validates_reads } -> std::convertible_to<bool>;
                           { C::name } -> std::convertible_to<std::string_view>;

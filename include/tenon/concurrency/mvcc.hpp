@@ -30,7 +30,7 @@ struct serializable {
 ///             validation: Kung and Robinson, On Optimistic Methods for Concurrency Control, 1981.
 /// Use when    several threads write; prefer single_writer when a transaction must never be run again.
 template <class Isolation = serializable>
-    requires std::same_as<Isolation, snapshot_isolation> || std::same_as<Isolation, serializable>
+requires std::same_as<Isolation, snapshot_isolation> || std::same_as<Isolation, serializable>
 struct mvcc {
     using policy_axis                                  = axis::concurrency;
     static constexpr bool             validates_writes = true;

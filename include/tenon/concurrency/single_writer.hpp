@@ -16,10 +16,10 @@ namespace tenon {
 /// Use when    writers are rare or transactions must never be retried; prefer mvcc<> for writers that wait for the disk
 ///             together, since here each commit's sync ends before the next transaction begins.
 struct single_writer {
-    using policy_axis                           = axis::concurrency;
+    using policy_axis                                  = axis::concurrency;
     static constexpr bool             validates_writes = false;
     static constexpr bool             validates_reads  = false;
-    static constexpr std::string_view name      = "single_writer";
+    static constexpr std::string_view name             = "single_writer";
 
     class gate {
     public:

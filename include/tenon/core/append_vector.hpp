@@ -102,7 +102,8 @@ public:
 
     void swap(append_vector& other) noexcept {
         for (std::size_t k = 0; k < chunks_.size(); ++k)
-            chunks_[k].store(other.chunks_[k].exchange(chunks_[k].load(std::memory_order_relaxed)), std::memory_order_relaxed);
+            chunks_[k].store(other.chunks_[k].exchange(chunks_[k].load(std::memory_order_relaxed)),
+                             std::memory_order_relaxed);
         size_.store(other.size_.exchange(size_.load(std::memory_order_relaxed)), std::memory_order_relaxed);
     }
 
@@ -125,8 +126,8 @@ private:
         return chunks_[at.chunk].load(std::memory_order_relaxed) + at.offset;
     }
 
-    std::atomic<std::size_t>                        size_{0};
-    std::array<std::atomic<T*>, 48>                 chunks_{};
+    std::atomic<std::size_t>        size_{0};
+    std::array<std::atomic<T*>, 48> chunks_{};
 };
 
 }  // namespace tenon

@@ -11,7 +11,8 @@
 #include <type_traits>
 #include <vector>
 
-static_assert(std::endian::native == std::endian::little, "tenon: on-disk bytes are used in place; a little-endian host is needed");
+static_assert(std::endian::native == std::endian::little,
+              "tenon: on-disk bytes are used in place; a little-endian host is needed");
 
 namespace tenon {
 
@@ -22,11 +23,15 @@ using byte_vector = std::vector<std::byte>;
 template <class T>
 concept flat_type = std::is_trivially_copyable_v<T>;
 
-inline byte_view as_bytes(std::string_view s) noexcept { return {reinterpret_cast<std::byte const*>(s.data()), s.size()}; }
+inline byte_view as_bytes(std::string_view s) noexcept {
+    return {reinterpret_cast<std::byte const*>(s.data()), s.size()};
+}
 inline std::string_view as_chars(byte_view b) noexcept { return {reinterpret_cast<char const*>(b.data()), b.size()}; }
 
 template <flat_type T>
-byte_view object_bytes(T const& value) noexcept { return std::as_bytes(std::span<T const, 1>(&value, 1)); }
+byte_view object_bytes(T const& value) noexcept {
+    return std::as_bytes(std::span<T const, 1>(&value, 1));
+}
 
 /// Appends a value's bytes.
 template <flat_type T>
@@ -62,13 +67,21 @@ public:
 
     template <flat_type T>
     T get() noexcept {
-        if (rest_.size() < sizeof(T)) { ok_ = false; rest_ = {}; return T{}; }
+        if (rest_.size() < sizeof(T)) {
+            ok_   = false;
+            rest_ = {};
+            return T{};
+        }
         T value = load<T>(rest_.data());
         rest_   = rest_.subspan(sizeof(T));
         return value;
     }
     byte_view get_bytes(std::uint64_t n) noexcept {
-        if (rest_.size() < n) { ok_ = false; rest_ = {}; return {}; }
+        if (rest_.size() < n) {
+            ok_   = false;
+            rest_ = {};
+            return {};
+        }
         auto out = rest_.first(static_cast<std::size_t>(n));
         rest_    = rest_.subspan(static_cast<std::size_t>(n));
         return out;

@@ -86,7 +86,7 @@ inline std::uint32_t crc32c_portable(std::uint32_t c, std::byte const* p, std::s
     auto const& t = crc32c_slices;
     for (; n >= 8; p += 8, n -= 8) {
         auto const w = load<std::uint64_t>(p) ^ c;
-        c = t[7][w & 0xffu] ^ t[6][(w >> 8) & 0xffu] ^ t[5][(w >> 16) & 0xffu] ^ t[4][(w >> 24) & 0xffu] ^
+        c            = t[7][w & 0xffu] ^ t[6][(w >> 8) & 0xffu] ^ t[5][(w >> 16) & 0xffu] ^ t[4][(w >> 24) & 0xffu] ^
             t[3][(w >> 32) & 0xffu] ^ t[2][(w >> 40) & 0xffu] ^ t[1][(w >> 48) & 0xffu] ^ t[0][w >> 56];
     }
     for (; n > 0; ++p, --n) c = (c >> 8) ^ t[0][(c ^ std::to_integer<std::uint32_t>(*p)) & 0xffu];
@@ -96,7 +96,7 @@ inline std::uint32_t crc32c_portable(std::uint32_t c, std::byte const* p, std::s
 #if defined(__x86_64__)
 /// Needs SSE4.2. State in, state out.
 __attribute__((target("sse4.2"))) inline std::uint32_t crc32c_sse42(std::uint32_t c, std::byte const* p,
-                                                                   std::size_t n) noexcept {
+                                                                    std::size_t n) noexcept {
     constexpr auto stream = crc32c_stream;
     for (; n >= 3 * stream; p += 3 * stream, n -= 3 * stream) {
         std::uint64_t a = c, b = 0, d = 0;

@@ -13,7 +13,9 @@ template <std::size_t N>
 struct fixed_string {
     char text[N]{};
 
-    constexpr fixed_string(char const (&literal)[N]) noexcept { std::copy_n(literal, N, text); }  // NOLINT: implicit on purpose
+    constexpr fixed_string(char const (&literal)[N]) noexcept {
+        std::copy_n(literal, N, text);
+    }  // NOLINT: implicit on purpose
 
     /// The characters without the closing zero.
     constexpr std::string_view view() const noexcept { return {text, N - 1}; }
@@ -22,7 +24,9 @@ struct fixed_string {
 };
 
 template <std::size_t N, std::size_t M>
-constexpr bool operator==(fixed_string<N> const& a, fixed_string<M> const& b) noexcept requires(N != M) {
+constexpr bool operator==(fixed_string<N> const& a, fixed_string<M> const& b) noexcept
+requires(N != M)
+{
     return a.view() == b.view();
 }
 

@@ -89,7 +89,8 @@ void put_key_big_endian(byte_vector& out, Unsigned value) {
     auto const at = out.size();
     out.resize(at + sizeof(Unsigned));
     if constexpr (sizeof(Unsigned) > 1) {
-        for (std::size_t i = 0; i < sizeof(Unsigned); ++i) out[at + i] = static_cast<std::byte>(value >> (8 * (sizeof(Unsigned) - 1 - i)));
+        for (std::size_t i = 0; i < sizeof(Unsigned); ++i)
+            out[at + i] = static_cast<std::byte>(value >> (8 * (sizeof(Unsigned) - 1 - i)));
     } else {
         out[at] = static_cast<std::byte>(value);
     }
@@ -111,7 +112,9 @@ template <class T, class Unsigned, bool Signed>
 struct integer_key : fixed_key<sizeof(T)>, any_key_value {
     static constexpr Unsigned flip = Signed ? static_cast<Unsigned>(Unsigned{1} << (8 * sizeof(T) - 1)) : Unsigned{0};
 
-    static void      encode(byte_vector& out, T value) { put_key_big_endian(out, static_cast<Unsigned>(static_cast<Unsigned>(value) ^ flip)); }
+    static void encode(byte_vector& out, T value) {
+        put_key_big_endian(out, static_cast<Unsigned>(static_cast<Unsigned>(value) ^ flip));
+    }
     static result<T> decode(byte_reader& in) {
         auto bits = get_key_big_endian<Unsigned>(in, "an integer");
         if (!bits) return fail(std::move(bits).error());
@@ -142,7 +145,8 @@ result<Bytes> get_key_escaped(byte_reader& in) {
             auto const mark = in.get<std::byte>();
             if (!in.ok()) return key_ends_early("a string");
             if (mark == std::byte{0}) return out;
-            if (mark != std::byte{0xff}) return fail(errc::corrupt, "key bytes hold a 00 inside a string that neither 00 nor FF follows");
+            if (mark != std::byte{0xff})
+                return fail(errc::corrupt, "key bytes hold a 00 inside a string that neither 00 nor FF follows");
         }
         out.push_back(static_cast<typename Bytes::value_type>(b));
     }
@@ -158,7 +162,7 @@ inline constexpr bool is_key_bytes<std::vector<std::uint8_t, A>> = true;
 }  // namespace detail
 
 template <std::integral T>
-    requires(!std::same_as<T, bool> && sizeof(T) <= 8)
+requires(!std::same_as<T, bool> && sizeof(T) <= 8)
 struct key_codec<T> : detail::integer_key<T, std::make_unsigned_t<T>, std::is_signed_v<T>> {};
 
 #if defined(__SIZEOF_INT128__)
@@ -184,21 +188,21 @@ struct key_codec<bool> : detail::fixed_key<1>, detail::any_key_value {
 };
 
 template <class T>
-    requires std::is_enum_v<T>
+requires std::is_enum_v<T>
 struct key_codec<T> : detail::any_key_value {
     using under                             = key_codec<std::underlying_type_t<T>>;
     static constexpr bool        fixed_size = under::fixed_size;
     static constexpr std::size_t size       = under::size;
     static constexpr bool        exact_u64  = under::exact_u64;
 
-    static void      encode(byte_vector& out, T value) { under::encode(out, static_cast<std::underlying_type_t<T>>(value)); }
+    static void encode(byte_vector& out, T value) { under::encode(out, static_cast<std::underlying_type_t<T>>(value)); }
     static result<T> decode(byte_reader& in) {
         return under::decode(in).map([](auto v) { return static_cast<T>(v); });
     }
 };
 
 template <class T>
-    requires(std::same_as<T, float> || std::same_as<T, double>)
+requires(std::same_as<T, float> || std::same_as<T, double>)
 struct key_codec<T> : detail::fixed_key<sizeof(T)> {
     static_assert(std::numeric_limits<T>::is_iec559, "tenon: key_codec needs IEEE 754 floating point");
     using bits_type                 = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
@@ -234,9 +238,11 @@ struct key_codec<byte_view> : detail::variable_key, detail::any_key_value {
     static void encode(byte_vector& out, byte_view value) { detail::put_key_escaped(out, value); }
 };
 template <class T>
-    requires detail::is_key_bytes<T>
+requires detail::is_key_bytes<T>
 struct key_codec<T> : detail::variable_key, detail::any_key_value {
-    static void      encode(byte_vector& out, T const& value) { detail::put_key_escaped(out, std::as_bytes(std::span(value))); }
+    static void encode(byte_vector& out, T const& value) {
+        detail::put_key_escaped(out, std::as_bytes(std::span(value)));
+    }
     static result<T> decode(byte_reader& in) { return detail::get_key_escaped<T>(in); }
 };
 
@@ -259,11 +265,15 @@ struct key_codec<std::array<T, N>> {
     static constexpr std::size_t size       = N * key_codec<T>::size;
     static constexpr bool        exact_u64  = fixed_size && size <= 8;
 
-    static bool encodable(std::array<T, N> const& value) { return std::all_of(value.begin(), value.end(), [](T const& v) { return key_codec<T>::encodable(v); }); }
+    static bool encodable(std::array<T, N> const& value) {
+        return std::all_of(value.begin(), value.end(), [](T const& v) { return key_codec<T>::encodable(v); });
+    }
     static void encode(byte_vector& out, std::array<T, N> const& value) {
         for (auto const& v : value) key_codec<T>::encode(out, v);
     }
-    static result<std::array<T, N>> decode(byte_reader& in) requires key_decodable<T> {
+    static result<std::array<T, N>> decode(byte_reader& in)
+    requires key_decodable<T>
+    {
         std::array<T, N> out{};
         for (auto& v : out) {
             auto part = key_codec<T>::decode(in);
@@ -282,7 +292,9 @@ struct key_codec<std::optional<T>> : detail::variable_key {
         key_codec<bool>::encode(out, value.has_value());
         if (value) key_codec<T>::encode(out, *value);
     }
-    static result<std::optional<T>> decode(byte_reader& in) requires key_decodable<T> {
+    static result<std::optional<T>> decode(byte_reader& in)
+    requires key_decodable<T>
+    {
         auto there = key_codec<bool>::decode(in);
         if (!there) return fail(std::move(there).error());
         if (!*there) return std::optional<T>{};
@@ -302,7 +314,9 @@ struct key_codec<std::tuple<T...>> {
     static void encode(byte_vector& out, std::tuple<T...> const& value) {
         std::apply([&](T const&... v) { (key_codec<T>::encode(out, v), ...); }, value);
     }
-    static result<std::tuple<T...>> decode([[maybe_unused]] byte_reader& in) requires(key_decodable<T> && ...) {
+    static result<std::tuple<T...>> decode([[maybe_unused]] byte_reader& in)
+    requires(key_decodable<T> && ...)
+    {
         std::tuple<result<T>...> parts{key_codec<T>::decode(in)...};  // braces: in this order
         error*                   first = nullptr;
         std::apply([&](auto&... p) { ((first = first == nullptr && !p ? &p.error() : first), ...); }, parts);
@@ -317,12 +331,16 @@ struct key_codec<std::pair<A, B>> {
     static constexpr std::size_t size       = fixed_size ? key_codec<A>::size + key_codec<B>::size : 0;
     static constexpr bool        exact_u64  = fixed_size && size <= 8;
 
-    static bool encodable(std::pair<A, B> const& value) { return key_codec<A>::encodable(value.first) && key_codec<B>::encodable(value.second); }
+    static bool encodable(std::pair<A, B> const& value) {
+        return key_codec<A>::encodable(value.first) && key_codec<B>::encodable(value.second);
+    }
     static void encode(byte_vector& out, std::pair<A, B> const& value) {
         key_codec<A>::encode(out, value.first);
         key_codec<B>::encode(out, value.second);
     }
-    static result<std::pair<A, B>> decode(byte_reader& in) requires(key_decodable<A> && key_decodable<B>) {
+    static result<std::pair<A, B>> decode(byte_reader& in)
+    requires(key_decodable<A> && key_decodable<B>)
+    {
         auto first = key_codec<A>::decode(in);
         if (!first) return fail(std::move(first).error());
         auto second = key_codec<B>::decode(in);
@@ -354,8 +372,8 @@ struct key_codec<std::chrono::time_point<Clock, Duration>> {
     static constexpr std::size_t size       = under::size;
     static constexpr bool        exact_u64  = under::exact_u64;
 
-    static bool               encodable(value_type value) { return under::encodable(value.time_since_epoch()); }
-    static void               encode(byte_vector& out, value_type value) { under::encode(out, value.time_since_epoch()); }
+    static bool encodable(value_type value) { return under::encodable(value.time_since_epoch()); }
+    static void encode(byte_vector& out, value_type value) { under::encode(out, value.time_since_epoch()); }
     static result<value_type> decode(byte_reader& in) {
         return under::decode(in).map([](Duration since) { return value_type(since); });
     }
@@ -383,7 +401,8 @@ result<T> decode_key(byte_view bytes) {
 /// The first 8 bytes as a number, missing ones as zero: monotone in the encoded order, and exact when exact_u64.
 inline std::uint64_t key_projection(byte_view encoded) noexcept {
     std::uint64_t out = 0;
-    for (std::size_t i = 0; i < 8; ++i) out = (out << 8) | (i < encoded.size() ? std::to_integer<std::uint64_t>(encoded[i]) : 0u);
+    for (std::size_t i = 0; i < 8; ++i)
+        out = (out << 8) | (i < encoded.size() ? std::to_integer<std::uint64_t>(encoded[i]) : 0u);
     return out;
 }
 

@@ -8,8 +8,8 @@ namespace tenon {
 
 /// A place in degrees: longitude in [-180, 180], latitude in [-90, 90]. -180 and 180 are the same meridian.
 struct lonlat {
-    double lon = 0;
-    double lat = 0;
+    double                lon                        = 0;
+    double                lat                        = 0;
     friend constexpr bool operator==(lonlat, lonlat) = default;
 };
 
@@ -23,7 +23,9 @@ struct lonlat_box {
     /// Whether p lies in the window. A point on one spelling of the antimeridian lies on the other as well.
     constexpr bool contains(lonlat p) const noexcept {
         if (!(p.lat >= south && p.lat <= north)) return false;
-        auto in = [&](double lon) { return west <= east ? (lon >= west && lon <= east) : (lon >= west || lon <= east); };
+        auto in = [&](double lon) {
+            return west <= east ? (lon >= west && lon <= east) : (lon >= west || lon <= east);
+        };
         return in(p.lon) || (p.lon == 180 && in(-180)) || (p.lon == -180 && in(180));
     }
     friend constexpr bool operator==(lonlat_box const&, lonlat_box const&) = default;

@@ -13,7 +13,7 @@ namespace detail {
 template <class M>
 struct member_pointer_parts;
 template <class Class, class Value>
-    requires(!std::is_function_v<Value>)
+requires(!std::is_function_v<Value>)
 struct member_pointer_parts<Value Class::*> {
     using class_type = Class;
     using value_type = Value;
@@ -28,26 +28,28 @@ constexpr auto pretty_member() noexcept {  // auto: a named return type would be
 
 /// A pointer to a data member, like `&place::population`.
 template <auto Member>
-concept data_member = requires { typename detail::member_pointer_parts<std::remove_const_t<decltype(Member)>>::class_type; };
+concept data_member =
+    requires { typename detail::member_pointer_parts<std::remove_const_t<decltype(Member)>>::class_type; };
 
 /// The class a member belongs to: the one that declares it, also when it was named through a derived class.
 template <auto Member>
-    requires data_member<Member>
+requires data_member<Member>
 using member_class_t = typename detail::member_pointer_parts<std::remove_const_t<decltype(Member)>>::class_type;
 
 /// The type of a member.
 template <auto Member>
-    requires data_member<Member>
+requires data_member<Member>
 using member_value_t = typename detail::member_pointer_parts<std::remove_const_t<decltype(Member)>>::value_type;
 
 /// The member's name as it is written in its class: "population" for &place::population. Stands on disk in table headers.
 template <auto Member>
-    requires data_member<Member>
+requires data_member<Member>
 constexpr std::string_view member_name() noexcept {
     // g++: "... [with auto Member = &place::population]"; clang: "... [Member = &place::population]"
     constexpr auto text   = detail::pretty_member<Member>();
     constexpr auto letter = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' || (c & 0x80) != 0;
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' ||
+               (c & 0x80) != 0;
     };
     std::size_t end = text.rfind(']');
     while (end > 0 && !letter(text[end - 1])) --end;

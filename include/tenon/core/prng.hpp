@@ -36,7 +36,7 @@ public:
     static constexpr result_type max() noexcept { return std::numeric_limits<result_type>::max(); }
 
     constexpr result_type operator()() noexcept {
-        auto& s            = state_;
+        auto&      s       = state_;
         auto const out     = std::rotl(s[1] * 5, 7) * 9;
         auto const shifted = s[1] << 17;
         s[2] ^= s[0];

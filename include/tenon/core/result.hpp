@@ -103,7 +103,7 @@ public:
     piece(std::string const& text) noexcept : text_(text) {}
     piece(char const* text) noexcept : text_(text) {}
     template <class N>
-        requires(std::is_arithmetic_v<N> && !std::is_same_v<N, char> && !std::is_same_v<N, bool>)
+    requires(std::is_arithmetic_v<N> && !std::is_same_v<N, char> && !std::is_same_v<N, bool>)
     piece(N n) noexcept {
         if constexpr (std::is_floating_point_v<N>) {
             kind_ = real;
@@ -145,11 +145,16 @@ private:
     return tl::unexpected<error>(error{kind, std::move(message)});
 }
 /// `return fail(errc::corrupt, {path, ": row ", 7, " does not decode"});`
-[[nodiscard, gnu::cold, gnu::noinline]] inline tl::unexpected<error> fail(errc kind, std::initializer_list<piece> message) {
+[[nodiscard, gnu::cold, gnu::noinline]] inline tl::unexpected<error> fail(errc                         kind,
+                                                                          std::initializer_list<piece> message) {
     return tl::unexpected<error>(error{kind, sentence(message)});
 }
 /// `return fail(std::move(other).error());` hands an error on.
-[[nodiscard, gnu::cold, gnu::noinline]] inline tl::unexpected<error> fail(error&& e) { return tl::unexpected<error>(std::move(e)); }
-[[nodiscard, gnu::cold, gnu::noinline]] inline tl::unexpected<error> fail(error const& e) { return tl::unexpected<error>(e); }
+[[nodiscard, gnu::cold, gnu::noinline]] inline tl::unexpected<error> fail(error&& e) {
+    return tl::unexpected<error>(std::move(e));
+}
+[[nodiscard, gnu::cold, gnu::noinline]] inline tl::unexpected<error> fail(error const& e) {
+    return tl::unexpected<error>(e);
+}
 
 }  // namespace tenon

@@ -44,11 +44,11 @@ struct sum_of_products {
 /// that comes here gives the same bits. Reads nothing past dim.
 template <class Op>
 HWY_INLINE float accumulate(float const* HWY_RESTRICT a, float const* HWY_RESTRICT b, std::size_t dim) {
-    hn::ScalableTag<float> const  d;
-    hn::FixedTag<float, 1> const  single;
-    std::size_t const             lanes = hn::Lanes(d);
-    std::size_t                   i     = 0;
-    auto                          s0    = hn::Zero(d);
+    hn::ScalableTag<float> const d;
+    hn::FixedTag<float, 1> const single;
+    std::size_t const            lanes = hn::Lanes(d);
+    std::size_t                  i     = 0;
+    auto                         s0    = hn::Zero(d);
     if (dim >= 4 * lanes) {
         auto s1 = hn::Zero(d), s2 = hn::Zero(d), s3 = hn::Zero(d);
         for (; i + 4 * lanes <= dim; i += 4 * lanes) {
@@ -80,15 +80,16 @@ HWY_INLINE float accumulate(float const* HWY_RESTRICT a, float const* HWY_RESTRI
 // which floats add up safely is summed again in doubles (simd_flags.hpp): finite input never gives NaN.
 struct l2_squared_distance {
     explicit HWY_INLINE l2_squared_distance(float const*, std::size_t) {}
-    HWY_INLINE float operator()(float const* query, float const* row, std::size_t dim) const {
+    HWY_INLINE float    operator()(float const* query, float const* row, std::size_t dim) const {
         return accumulate<sum_of_squared_differences>(query, row, dim);
     }
 };
 struct inner_product_distance {
     explicit HWY_INLINE inner_product_distance(float const*, std::size_t) {}
-    HWY_INLINE float operator()(float const* query, float const* row, std::size_t dim) const {
+    HWY_INLINE float    operator()(float const* query, float const* row, std::size_t dim) const {
         float const dot = accumulate<sum_of_products>(query, row, dim);
-        if (!(dot - dot == 0)) [[unlikely]] return -static_cast<float>(wide_dot(query, row, dim));
+        if (!(dot - dot == 0)) [[unlikely]]
+            return -static_cast<float>(wide_dot(query, row, dim));
         return -dot;
     }
 };
@@ -96,7 +97,7 @@ struct cosine_distance {
     explicit HWY_INLINE cosine_distance(float const* query, std::size_t dim)
         : query_norm(accumulate<sum_of_products>(query, query, dim)) {}
     HWY_INLINE float operator()(float const* query, float const* row, std::size_t dim) const {
-        float const dot = accumulate<sum_of_products>(query, row, dim);
+        float const dot  = accumulate<sum_of_products>(query, row, dim);
         float const norm = accumulate<sum_of_products>(row, row, dim);
         if (!(norm > 1e-20F && norm < 1e36F && query_norm > 1e-20F && query_norm < 1e36F)) [[unlikely]]
             return wide_cosine(query, row, dim);
@@ -106,7 +107,7 @@ struct cosine_distance {
 };
 struct unit_cosine_distance {
     explicit HWY_INLINE unit_cosine_distance(float const*, std::size_t) {}
-    HWY_INLINE float operator()(float const* query, float const* row, std::size_t dim) const {
+    HWY_INLINE float    operator()(float const* query, float const* row, std::size_t dim) const {
         float const distance = 1.0F - accumulate<sum_of_products>(query, row, dim);
         return distance > 0 ? (distance < 2 ? distance : 2.0F) : 0.0F;  // NaN (rows that are not units) gives 0
     }
@@ -136,7 +137,8 @@ inline float one(float const* a, float const* b, std::size_t dim) {
     return out;
 }
 template <class Distance>
-inline void rows(float const* query, float const* rows_, std::size_t stride, std::size_t n, std::size_t dim, float* out) {
+inline void rows(float const* query, float const* rows_, std::size_t stride, std::size_t n, std::size_t dim,
+                 float* out) {
     run<Distance>(query, rows_, stride, nullptr, n, dim, out);
 }
 template <class Distance>
@@ -147,11 +149,12 @@ inline void gather(float const* query, float const* rows_, std::size_t stride, s
 
 #if HWY_HAVE_FLOAT64
 template <bool Wraps, bool Aliases>
-inline std::size_t in_box_of(double const* HWY_RESTRICT lon, double const* HWY_RESTRICT lat, std::size_t n, box_bounds box,
-                             std::uint32_t* HWY_RESTRICT out) {
+inline std::size_t in_box_of(double const* HWY_RESTRICT lon, double const* HWY_RESTRICT lat, std::size_t n,
+                             box_bounds box, std::uint32_t* HWY_RESTRICT out) {
     hn::CappedTag<double, 64> const d;
     std::size_t const               lanes = hn::Lanes(d);
-    auto const west = hn::Set(d, box.west), east = hn::Set(d, box.east), south = hn::Set(d, box.south), north = hn::Set(d, box.north);
+    auto const west = hn::Set(d, box.west), east = hn::Set(d, box.east), south = hn::Set(d, box.south),
+               north  = hn::Set(d, box.north);
     auto const  alias = hn::Set(d, box.alias);
     std::size_t found = 0, i = 0;
     for (; i + lanes <= n; i += lanes) {
@@ -159,7 +162,7 @@ inline std::size_t in_box_of(double const* HWY_RESTRICT lon, double const* HWY_R
         auto const y  = hn::LoadU(d, lat + i);
         auto       in = Wraps ? hn::Or(hn::Ge(x, west), hn::Le(x, east)) : hn::And(hn::Ge(x, west), hn::Le(x, east));
         if constexpr (Aliases) in = hn::Or(in, hn::Eq(x, alias));
-        in = hn::And(in, hn::And(hn::Ge(y, south), hn::Le(y, north)));
+        in                    = hn::And(in, hn::And(hn::Ge(y, south), hn::Le(y, north)));
         std::uint8_t bytes[8] = {};
         hn::StoreMaskBits(d, in, bytes);
         for (std::uint64_t bits = load_bits(bytes); bits != 0; bits &= bits - 1)
@@ -192,7 +195,8 @@ inline std::size_t count_less(std::uint64_t const* HWY_RESTRICT keys, std::size_
     auto const                           bound = hn::Set(d, key);
     auto                                 minus = hn::Zero(d);
     std::size_t                          i     = 0;
-    for (; i + lanes <= n; i += lanes) minus = hn::Add(minus, hn::VecFromMask(d, hn::Lt(hn::LoadU(d, keys + i), bound)));
+    for (; i + lanes <= n; i += lanes)
+        minus = hn::Add(minus, hn::VecFromMask(d, hn::Lt(hn::LoadU(d, keys + i), bound)));
     auto count = static_cast<std::size_t>(0 - hn::GetLane(hn::SumOfLanes(d, minus)));
     for (; i < n; ++i) count += keys[i] < key ? 1U : 0U;
     return count;

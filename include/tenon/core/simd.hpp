@@ -26,7 +26,8 @@
 #include <span>
 
 #if defined(HIGHWAY_HWY_FOREACH_TARGET_H_) || defined(HWY_TARGET_INCLUDE)
-#error "tenon: this file uses hwy/foreach_target.h itself, which works once: move those kernels to a source file that does not include tenon"
+#error \
+    "tenon: this file uses hwy/foreach_target.h itself, which works once: move those kernels to a source file that does not include tenon"
 #endif
 // Machines with SSSE3 but without SSE4.2, AES and PCLMUL (before 2010) take the static kernels; a target less to compile.
 #if !defined(HWY_DISABLED_TARGETS) && !defined(HWY_BASE_H_)
@@ -41,8 +42,8 @@ namespace tenon::simd {
 inline namespace TENON_SIMD_FLAGS {
 
 #if defined(__x86_64__) || defined(__i386__)
-#define TENON_SIMD_CPU_AVX2_                                                                                 \
-    (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&     \
+#define TENON_SIMD_CPU_AVX2_                                                                             \
+    (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") && \
      __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul"))
 #endif
 
@@ -61,7 +62,7 @@ inline std::span<kernels const* const> targets() noexcept {
     struct list {
         std::array<kernels const*, 4> tables{};
         std::size_t                   size = 0;
-        void add(kernels const& k) noexcept { tables[size++] = &k; }
+        void                          add(kernels const& k) noexcept { tables[size++] = &k; }
     };
     static list const usable = [] {
         list l;
@@ -76,7 +77,8 @@ inline std::span<kernels const* const> targets() noexcept {
         if (TENON_SIMD_CPU_AVX2_) l.add(avx2);
 #endif
 #if (HWY_TARGETS & HWY_SSE4) && (HWY_STATIC_TARGET != HWY_SSE4)
-        if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul")) l.add(sse4);
+        if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul"))
+            l.add(sse4);
 #endif
 #endif
         l.add(fixed);
@@ -92,7 +94,7 @@ inline kernels const& active() noexcept {
     kernels const* now = detail::chosen.load(std::memory_order_acquire);
     if (now == nullptr) [[unlikely]] {
         kernels const* best = targets().front();
-        now = detail::chosen.compare_exchange_strong(now, best, std::memory_order_acq_rel) ? best : now;
+        now                 = detail::chosen.compare_exchange_strong(now, best, std::memory_order_acq_rel) ? best : now;
     }
     return *now;
 }

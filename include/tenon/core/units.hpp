@@ -10,13 +10,13 @@ namespace tenon {
 
 /// A number of bytes. `64_KiB`, `1_MiB`, `4_GiB` spell one.
 struct bytes_count {
-    std::uint64_t value = 0;
+    std::uint64_t         value                                 = 0;
     friend constexpr auto operator<=>(bytes_count, bytes_count) = default;
 };
 
 /// A place in the logical log: bytes since the log was made. Never reused, only grows.
 struct lsn {
-    std::uint64_t value = 0;
+    std::uint64_t         value                 = 0;
     friend constexpr auto operator<=>(lsn, lsn) = default;
 };
 

@@ -20,7 +20,8 @@ struct uuid {
     /// "00112233-4455-6677-8899-aabbccddeeff", in either case. Fails with errc::invalid_argument, naming the offset.
     static result<uuid> parse(std::string_view text) {
         if (text.size() != 36)
-            return fail(errc::invalid_argument, {"a UUID has 36 characters (8-4-4-4-12 hexadecimal digits), these are ", text.size()});
+            return fail(errc::invalid_argument,
+                        {"a UUID has 36 characters (8-4-4-4-12 hexadecimal digits), these are ", text.size()});
         uuid        out;
         std::size_t digit = 0;
         for (std::size_t i = 0; i < text.size(); ++i) {
@@ -29,7 +30,10 @@ struct uuid {
                 if (c != '-') return fail(errc::invalid_argument, {"a UUID has a '-' at offset ", i});
                 continue;
             }
-            unsigned const v = c >= '0' && c <= '9' ? unsigned(c - '0') : c >= 'a' && c <= 'f' ? unsigned(c - 'a') + 10 : c >= 'A' && c <= 'F' ? unsigned(c - 'A') + 10 : 16;
+            unsigned const v = c >= '0' && c <= '9'   ? unsigned(c - '0')
+                               : c >= 'a' && c <= 'f' ? unsigned(c - 'a') + 10
+                               : c >= 'A' && c <= 'F' ? unsigned(c - 'A') + 10
+                                                      : 16;
             if (v == 16) return fail(errc::invalid_argument, {"a UUID has a hexadecimal digit at offset ", i});
             out.bytes[digit / 2] |= std::byte(digit % 2 == 0 ? v << 4 : v);
             ++digit;

@@ -31,8 +31,8 @@ private:
 
 /// Satisfies `file_system` and nothing more: not default-constructible, not comparable.
 struct file_policy {
-    using policy_axis = axis::file;
-    using file        = file_handle;
+    using policy_axis                      = axis::file;
+    using file                             = file_handle;
     static constexpr std::string_view name = "archetype";
 
     struct key {};

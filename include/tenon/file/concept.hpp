@@ -58,19 +58,18 @@ concept file = std::movable<F> && requires(F f, F const cf, std::uint64_t n, std
 ///
 /// A created file survives power loss only after file.sync() *and* sync_directory(parent). Thread-safe.
 template <class FS>
-concept file_system =
-    std::copyable<FS> && std::same_as<typename FS::policy_axis, axis::file> && file<typename FS::file> &&
-    requires(FS fs, std::string const& path, open_mode mode) {
-        { fs.open(path, mode) } -> std::same_as<result<typename FS::file>>;
-        { fs.exists(path) } -> std::same_as<result<bool>>;
-        { fs.remove(path) } -> std::same_as<result<void>>;
-        { fs.rename(path, path) } -> std::same_as<result<void>>;
-        { fs.make_directory(path) } -> std::same_as<result<void>>;
-        { fs.list(path) } -> std::same_as<result<std::vector<std::string>>>;
-        { fs.sync_directory(path) } -> std::same_as<result<void>>;
-        { fs.now_ns() } -> std::same_as<std::uint64_t>;
-        { FS::name } -> std::convertible_to<std::string_view>;
-    };
+concept file_system = std::copyable<FS> && std::same_as<typename FS::policy_axis, axis::file> &&
+                      file<typename FS::file> && requires(FS fs, std::string const& path, open_mode mode) {
+                          { fs.open(path, mode) } -> std::same_as<result<typename FS::file>>;
+                          { fs.exists(path) } -> std::same_as<result<bool>>;
+                          { fs.remove(path) } -> std::same_as<result<void>>;
+                          { fs.rename(path, path) } -> std::same_as<result<void>>;
+                          { fs.make_directory(path) } -> std::same_as<result<void>>;
+                          { fs.list(path) } -> std::same_as<result<std::vector<std::string>>>;
+                          { fs.sync_directory(path) } -> std::same_as<result<void>>;
+                          { fs.now_ns() } -> std::same_as<std::uint64_t>;
+                          { FS::name } -> std::convertible_to<std::string_view>;
+                      };
 
 /// The directory part of a path, "." when there is none.
 inline std::string parent_directory(std::string const& path) {

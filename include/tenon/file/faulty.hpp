@@ -20,22 +20,36 @@ enum class fault_kind : unsigned char {
     io,           ///< errc::io, nothing done
     full,         ///< errc::full, nothing done
     short_write,  ///< write_at writes the first part of its bytes, then errc::full; other calls as `full`
-    flip_bit,     ///< read_at hands out, write_at stores the bytes with one bit flipped and reports success; other calls work
+    flip_bit,  ///< read_at hands out, write_at stores the bytes with one bit flipped and reports success; other calls work
 };
 
 struct fault {
     fault_kind    kind = fault_kind::io;
-    std::uint64_t at   = 0;  ///< short_write: how many bytes are written; flip_bit: which bit; both modulo what the call moves
+    std::uint64_t at =
+        0;  ///< short_write: how many bytes are written; flip_bit: which bit; both modulo what the call moves
 };
 
 /// The calls that count and can fail.
 enum class file_call : unsigned char {
-    read, write, size, resize, sync, lock, open, exists, remove, rename, make_directory, list, sync_directory
+    read,
+    write,
+    size,
+    resize,
+    sync,
+    lock,
+    open,
+    exists,
+    remove,
+    rename,
+    make_directory,
+    list,
+    sync_directory
 };
 
 constexpr std::string_view to_string(file_call c) noexcept {
-    constexpr std::string_view names[] = {"read",   "write",  "size",   "resize",         "sync", "lock",          "open",
-                                          "exists", "remove", "rename", "make_directory", "list", "sync_directory"};
+    constexpr std::string_view names[] = {"read",           "write", "size",          "resize", "sync",
+                                          "lock",           "open",  "exists",        "remove", "rename",
+                                          "make_directory", "list",  "sync_directory"};
     return names[static_cast<std::size_t>(c)];
 }
 
@@ -137,7 +151,9 @@ public:
                 return base_.write_at(offset, changed);
             }
             if (f->kind == fault_kind::short_write && !bytes.empty())
-                if (auto part = base_.write_at(offset, bytes.first(static_cast<std::size_t>(f->at % bytes.size()))); !part) return part;
+                if (auto part = base_.write_at(offset, bytes.first(static_cast<std::size_t>(f->at % bytes.size())));
+                    !part)
+                    return part;
             return refuse(*f, file_call::write, base_.path());
         }
         result<std::uint64_t> size() const {
@@ -160,14 +176,17 @@ public:
 
         /// Base's, for stores that map the file; reads through the map meet no faults.
         int descriptor() const
-            requires requires(typename Base::file const& b) { { b.descriptor() } -> std::same_as<int>; }
+        requires requires(typename Base::file const& b) {
+            { b.descriptor() } -> std::same_as<int>;
+        }
         {
             return base_.descriptor();
         }
 
     private:
         friend class faulty;
-        file(typename Base::file base, std::shared_ptr<fault_plan> plan) : base_(std::move(base)), plan_(std::move(plan)) {}
+        file(typename Base::file base, std::shared_ptr<fault_plan> plan)
+            : base_(std::move(base)), plan_(std::move(plan)) {}
 
         typename Base::file         base_;
         std::shared_ptr<fault_plan> plan_;
@@ -199,7 +218,8 @@ public:
         return base_.rename(from, to);
     }
     result<void> make_directory(std::string const& path) {
-        if (auto const f = strikes(*plan_, file_call::make_directory)) return refuse(*f, file_call::make_directory, path);
+        if (auto const f = strikes(*plan_, file_call::make_directory))
+            return refuse(*f, file_call::make_directory, path);
         return base_.make_directory(path);
     }
     result<std::vector<std::string>> list(std::string const& path) {
@@ -207,7 +227,8 @@ public:
         return base_.list(path);
     }
     result<void> sync_directory(std::string const& path) {
-        if (auto const f = strikes(*plan_, file_call::sync_directory)) return refuse(*f, file_call::sync_directory, path);
+        if (auto const f = strikes(*plan_, file_call::sync_directory))
+            return refuse(*f, file_call::sync_directory, path);
         return base_.sync_directory(path);
     }
     std::uint64_t now_ns() { return base_.now_ns(); }
@@ -222,7 +243,8 @@ private:
     static tl::unexpected<error> refuse(fault const& f, file_call kind, std::string const& path) {
         auto const io = f.kind == fault_kind::io;
         return fail(io ? errc::io : errc::full,
-                    std::string("injected fault: ").append(to_string(kind)).append(" of '") + path + (io ? "' failed" : "' found no space left"));
+                    std::string("injected fault: ").append(to_string(kind)).append(" of '") + path +
+                        (io ? "' failed" : "' found no space left"));
     }
     static void flip(std::span<std::byte> bytes, std::uint64_t bit) {
         bit %= bytes.size() * 8;

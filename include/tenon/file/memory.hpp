@@ -61,7 +61,7 @@ public:
             if (!state_->writable) return detail::file_read_only("write to", path());
             if (bytes.empty()) return {};
             std::unique_lock const guard(state_->at->mutex);
-            auto const             end = bytes.size() > largest - std::min(offset, largest) ? largest + 1 : offset + bytes.size();
+            auto const end = bytes.size() > largest - std::min(offset, largest) ? largest + 1 : offset + bytes.size();
             if (end > state_->at->content.size())
                 if (auto done = extend(end); !done) return done;
             std::memcpy(state_->at->content.data() + offset, bytes.data(), bytes.size());
@@ -83,7 +83,8 @@ public:
         result<void> lock() {
             void const* nobody = nullptr;
             if (state_->at->holder.compare_exchange_strong(nobody, state_.get()) || nobody == state_.get()) return {};
-            return fail(errc::locked, {"'", path(), "' is in use by process ", ::getpid(), " (this one); close it there first"});
+            return fail(errc::locked,
+                        {"'", path(), "' is in use by process ", ::getpid(), " (this one); close it there first"});
         }
         std::string const& path() const noexcept { return state_->path; }
 
@@ -111,12 +112,12 @@ public:
             auto& content = state_->at->content;
             if (n <= largest) {
                 try {
-                    if (n > content.capacity()) content.reserve(static_cast<std::size_t>(std::max<std::uint64_t>(n, content.size() * 2)));
+                    if (n > content.capacity())
+                        content.reserve(static_cast<std::size_t>(std::max<std::uint64_t>(n, content.size() * 2)));
                     content.resize(static_cast<std::size_t>(n));
                     return {};
                 } catch (std::bad_alloc const&) {
-                } catch (std::length_error const&) {
-                }
+                } catch (std::length_error const&) {}
             }
             return fail(errc::full, {"no memory to extend '", path(), "' from ", content.size(), " to ", n, " bytes"});
         }

@@ -47,7 +47,8 @@ inline auto file_is_no_directory(std::string const& path) {
     return fail(errc::exists, {"cannot make the directory '", path, "': a file of that name exists"});
 }
 inline auto file_read_only(std::string_view doing, std::string const& path) {
-    return fail(errc::read_only, {std::string("cannot ").append(doing).append(" '"), path, "': it is open for reading only"});
+    return fail(errc::read_only,
+                {std::string("cannot ").append(doing).append(" '"), path, "': it is open for reading only"});
 }
 
 }  // namespace tenon::detail

@@ -41,10 +41,22 @@ inline tl::unexpected<error> posix_failure(int code, std::string sentence) {
     switch (code) {
         case ENOENT: kind = errc::not_found; break;
         case EEXIST: kind = errc::exists; break;
-        case ENOSPC: kind = errc::full; remedy = "; free space on that disk"; break;
-        case EDQUOT: kind = errc::full; remedy = "; the user's quota is used up"; break;
-        case EFBIG: kind = errc::full; remedy = "; the file may not grow further (see ulimit -f and the file system's limit)"; break;
-        case EROFS: kind = errc::read_only; remedy = "; mount the file system for writing"; break;
+        case ENOSPC:
+            kind   = errc::full;
+            remedy = "; free space on that disk";
+            break;
+        case EDQUOT:
+            kind   = errc::full;
+            remedy = "; the user's quota is used up";
+            break;
+        case EFBIG:
+            kind   = errc::full;
+            remedy = "; the file may not grow further (see ulimit -f and the file system's limit)";
+            break;
+        case EROFS:
+            kind   = errc::read_only;
+            remedy = "; mount the file system for writing";
+            break;
         case EACCES:
         case EPERM: remedy = "; check the permissions of the file and of its directory"; break;
         case EMFILE:
@@ -81,8 +93,9 @@ public:
             {
                 std::lock_guard const guard(mutex_);
                 if (posix_retry([&] { return ::flock(fd, LOCK_EX | LOCK_NB); }) == 0) {
-                    struct stat info {};
-                    if (::fstat(fd, &info) == 0 && std::none_of(held_.begin(), held_.end(), [&](auto& h) { return h.fd == fd; }))
+                    struct stat info{};
+                    if (::fstat(fd, &info) == 0 &&
+                        std::none_of(held_.begin(), held_.end(), [&](auto& h) { return h.fd == fd; }))
                         held_.push_back({info.st_dev, info.st_ino, fd, writable, static_cast<long>(::getpid())});
                     announce(fd, writable);
                     return 0;
@@ -101,8 +114,8 @@ public:
             ::close(fd);
             return;
         }
-        struct stat info {};
-        auto const known = ::fstat(fd, &info) == 0;
+        struct stat info{};
+        auto const  known = ::fstat(fd, &info) == 0;
         std::erase_if(held_, [&](auto& h) { return h.fd == fd; });
         ::close(fd);
         if (!known) return;
@@ -120,7 +133,7 @@ private:
     };
 
     static struct flock mark(short type) {
-        struct flock m {};
+        struct flock m{};
         m.l_type   = type;
         m.l_whence = SEEK_SET;
         m.l_start  = std::numeric_limits<off_t>::max() - 1;
@@ -134,7 +147,7 @@ private:
 #endif
     }
     long find(int fd) const {
-        struct stat info {};
+        struct stat info{};
         if (::fstat(fd, &info) == 0)
             for (auto const& h : held_)
                 if (h.device == info.st_dev && h.inode == info.st_ino) return h.pid;
@@ -184,9 +197,11 @@ struct posix_files {
             return done;
         }
         result<void> write_at(std::uint64_t offset, byte_view bytes) {
-            if (!writable_) return fail(errc::read_only, {"cannot write to '", path_, "': it is open for reading only"});
+            if (!writable_)
+                return fail(errc::read_only, {"cannot write to '", path_, "': it is open for reading only"});
             if (offset > largest || bytes.size() > largest - offset)
-                return fail(errc::too_large, {"cannot write ", extent(offset, bytes.size()), ": no file is that large"});
+                return fail(errc::too_large,
+                            {"cannot write ", extent(offset, bytes.size()), ": no file is that large"});
             std::size_t done = 0;
             while (done < bytes.size()) {
                 auto const want = std::min(bytes.size() - done, chunk);
@@ -200,8 +215,9 @@ struct posix_files {
             return {};
         }
         result<std::uint64_t> size() const {
-            struct stat info {};
-            if (::fstat(fd_, &info) != 0) return detail::posix_failure(errno, "cannot tell the size of '" + path_ + "'");
+            struct stat info{};
+            if (::fstat(fd_, &info) != 0)
+                return detail::posix_failure(errno, "cannot tell the size of '" + path_ + "'");
             return static_cast<std::uint64_t>(info.st_size);
         }
         [[gnu::cold]] result<void> resize(std::uint64_t n) {
@@ -219,7 +235,8 @@ struct posix_files {
             auto const done = detail::posix_retry([&] { return ::fdatasync(fd_); });
 #endif
             if (done < 0)
-                return detail::posix_failure(errno, "cannot sync '" + path_ + "', what was written since its last sync may be lost");
+                return detail::posix_failure(
+                    errno, "cannot sync '" + path_ + "', what was written since its last sync may be lost");
             return {};
         }
         /// Doing it again on the same open file changes nothing.
@@ -229,8 +246,9 @@ struct posix_files {
             if (code == 0) return {};
             if (code != EWOULDBLOCK) return detail::posix_failure(code, "cannot lock '" + path_ + "'");
             auto const who = holder == 0 ? std::string("another process") : "process " + std::to_string(holder);
-            return fail(errc::locked, {"'", path_, "' is in use by ", who,
-                                       (holder == ::getpid() ? " (this one); close it there first" : "; close it there or wait")});
+            return fail(errc::locked,
+                        {"'", path_, "' is in use by ", who,
+                         (holder == ::getpid() ? " (this one); close it there first" : "; close it there or wait")});
         }
         std::string const& path() const noexcept { return path_; }
 
@@ -257,25 +275,25 @@ struct posix_files {
     };
 
     [[gnu::cold]] result<file> open(std::string const& path, open_mode mode) {
-        auto const flags = O_CLOEXEC | (mode == open_mode::read_only ? O_RDONLY : O_RDWR) |
-                           (mode == open_mode::create ? O_CREAT : 0);
+        auto const flags =
+            O_CLOEXEC | (mode == open_mode::read_only ? O_RDONLY : O_RDWR) | (mode == open_mode::create ? O_CREAT : 0);
         auto const fd = detail::posix_retry([&] { return ::open(path.c_str(), flags, 0644); });
         if (fd < 0) {
             auto const code = errno;
             if (code == ENOENT && mode == open_mode::create)
-                return fail(errc::not_found, {"cannot make '", path, "': there is no directory '", parent_directory(path),
-                                              "'; make it first"});
+                return fail(errc::not_found, {"cannot make '", path, "': there is no directory '",
+                                              parent_directory(path), "'; make it first"});
             if (code == ENOENT) return fail(errc::not_found, {"there is no file '", path, "'"});
             return detail::posix_failure(code, "cannot open '" + path + "'");
         }
         file        opened(fd, mode != open_mode::read_only, path);
-        struct stat info {};
+        struct stat info{};
         if (::fstat(fd, &info) != 0) return detail::posix_failure(errno, "cannot open '" + path + "'");
         if (S_ISDIR(info.st_mode)) return detail::posix_failure(EISDIR, "cannot open '" + path + "'");
         return opened;
     }
     [[gnu::cold]] result<bool> exists(std::string const& path) {
-        struct stat info {};
+        struct stat info{};
         if (::stat(path.c_str(), &info) == 0) return true;
         if (errno == ENOENT || errno == ENOTDIR) return false;
         return detail::posix_failure(errno, "cannot tell whether '" + path + "' exists");
@@ -292,7 +310,7 @@ struct posix_files {
     [[gnu::cold]] result<void> make_directory(std::string const& path) {
         if (::mkdir(path.c_str(), 0755) == 0) return {};
         auto const  code = errno;
-        struct stat info {};
+        struct stat info{};
         if (code == EEXIST && ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return {};
         return detail::posix_failure(code, "cannot make the directory '" + path + "'");
     }
@@ -318,7 +336,8 @@ struct posix_files {
         auto const done = detail::posix_retry([&] { return ::fsync(fd); });
         auto const code = errno;
         ::close(fd);
-        if (done != 0) return detail::posix_failure(code, "cannot sync the directory '" + path + "', renames in it may be lost");
+        if (done != 0)
+            return detail::posix_failure(code, "cannot sync the directory '" + path + "', renames in it may be lost");
         return {};
     }
     std::uint64_t now_ns() const noexcept {

@@ -103,7 +103,8 @@ class simulated_files {
             auto const  words = [&]() -> std::string {
                 switch (o.what) {
                     case kind::write:
-                        return named("write") + " " + std::to_string(o.size) + " bytes at offset " + std::to_string(o.offset);
+                        return named("write") + " " + std::to_string(o.size) + " bytes at offset " +
+                               std::to_string(o.offset);
                     case kind::resize: return named("resize") + " to " + std::to_string(o.size) + " bytes";
                     case kind::sync: return named("sync");
                     case kind::create: return named("create");
@@ -124,8 +125,8 @@ public:
 
     /// The states that need no seed.
     enum class kept : unsigned char {
-        nothing,     ///< only what must survive
-        finished,    ///< every operation that returned and nothing of the one in flight, as when only the process is killed
+        nothing,  ///< only what must survive
+        finished,  ///< every operation that returned and nothing of the one in flight, as when only the process is killed
         everything,  ///< the operation in flight as well
     };
 
@@ -172,8 +173,7 @@ public:
             auto& at = *state_->at;
             if (std::all_of(at.changes.begin(), at.changes.end(), [](auto& c) { return c.is_write(); }))
                 for (auto const& c : at.changes) at.durable.adopt(at.live, c.offset, c.bytes.size());
-            else
-                at.durable = at.live;
+            else at.durable = at.live;
             at.changes.clear();
             return {};
         }
@@ -183,7 +183,8 @@ public:
             if (state_->in->dead) return state_->in->power_loss();
             auto& holder = state_->at->holder;
             if (holder != nullptr && holder != state_.get())
-                return fail(errc::locked, {"'", path(), "' is in use by process ", ::getpid(), " (this one); close it there first"});
+                return fail(errc::locked,
+                            {"'", path(), "' is in use by process ", ::getpid(), " (this one); close it there first"});
             holder = state_.get();
             return {};
         }
@@ -210,8 +211,9 @@ public:
         };
         file(std::shared_ptr<world> in, node_pointer at, bool writable, std::string path)
             : state_(std::make_unique<state>(std::move(in), std::move(at), writable, std::move(path))) {}
-        tl::unexpected<error> too_full() const { return fail(errc::full, {"'", path(),
-                                                                          "' would grow beyond 16 GiB, the simulated disk's limit"}); }
+        tl::unexpected<error> too_full() const {
+            return fail(errc::full, {"'", path(), "' would grow beyond 16 GiB, the simulated disk's limit"});
+        }
 
         std::unique_ptr<state> state_;
     };
@@ -320,7 +322,8 @@ public:
     /// Precondition: that operation has not begun.
     void crash_at(std::uint64_t number) {
         std::lock_guard const guard(world_->mutex);
-        expects(number == 0 || number > world_->log.size(), "crash_at needs the number of an operation that is still to come");
+        expects(number == 0 || number > world_->log.size(),
+                "crash_at needs the number of an operation that is still to come");
         world_->crash_at = number;
     }
     bool crashed() const {
@@ -348,7 +351,7 @@ public:
     /// A new world as the disk may be found after power loss now (or at the crash). This world stays as it is.
     simulated_files after_power_loss(kept what) const {
         detail::sim_fate fate;
-        fate.how = what == kept::nothing ? detail::sim_fate::rule::nothing
+        fate.how = what == kept::nothing      ? detail::sim_fate::rule::nothing
                    : what == kept::everything ? detail::sim_fate::rule::everything
                                               : detail::sim_fate::rule::finished;
         return survivor(fate);
@@ -360,14 +363,14 @@ public:
         fate.seed      = seed;
         fate.keep_data = share[fate.draw(4, 0, 0) % 6];
         fate.keep_meta = share[fate.draw(4, 1, 0) % 6];
-        fate.how       = fate.draw(4, 2, 0) % 4 == 0 ? detail::sim_fate::rule::prefix : detail::sim_fate::rule::scattered;
+        fate.how = fate.draw(4, 2, 0) % 4 == 0 ? detail::sim_fate::rule::prefix : detail::sim_fate::rule::scattered;
         return survivor(fate);
     }
 
 private:
     /// Begins a change of names and does it. False: power goes, it is in flight.
-    bool change(kind what, std::string const& path, std::string const& to, std::string const& key, std::string const& new_key,
-                node_pointer target) {
+    bool change(kind what, std::string const& path, std::string const& to, std::string const& key,
+                std::string const& new_key, node_pointer target) {
         auto const go = world_->begin({what, path, to});
         world_->changes.push_back({world_->log.size(), what, key, new_key, std::move(target)});
         if (go) world_->live.apply(world_->changes.back());

@@ -132,7 +132,7 @@ inline sim_image sim_survivor(sim_image const& durable, std::vector<sim_change> 
         std::uint64_t written = 0, kept = 0, seen = 0;
     };
     std::unordered_map<std::uint64_t, versions> sectors;  // of torn writes
-    auto largest = durable.size();
+    auto                                        largest = durable.size();
     for (auto const& c : changes) {
         largest = std::max(largest, c.end());
         if (c.is_write() && torn(c.number))
@@ -166,7 +166,8 @@ inline sim_image sim_survivor(sim_image const& durable, std::vector<sim_change> 
             auto& v = sectors[s];
             if (v.seen++ >= v.kept) continue;
             auto const from = std::max(c.offset, s * sim_sector), to = std::min(c.end(), (s + 1) * sim_sector);
-            image.write(from, byte_view(c.bytes).subspan(static_cast<std::size_t>(from - c.offset), static_cast<std::size_t>(to - from)));
+            image.write(from, byte_view(c.bytes).subspan(static_cast<std::size_t>(from - c.offset),
+                                                         static_cast<std::size_t>(to - from)));
         }
         if (c.end() > c.old_size) {
             auto const d = fate.draw(3, file_id, c.number);

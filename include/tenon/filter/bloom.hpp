@@ -26,20 +26,21 @@ namespace detail {
 
 /// The first 64 bytes of a filter; blocks follow.
 struct bloom_header {
-    std::array<char, 16>      name;          // "tenon.bloom/1", zeros
+    std::array<char, 16>      name;  // "tenon.bloom/1", zeros
     std::uint32_t             bits_per_key;
     std::uint32_t             probes;
     std::uint64_t             blocks;
     std::uint64_t             keys;
-    std::uint32_t             blocks_crc;    // of all bytes after the header
-    std::uint32_t             header_crc;    // of bytes [0, 44)
+    std::uint32_t             blocks_crc;  // of all bytes after the header
+    std::uint32_t             header_crc;  // of bytes [0, 44)
     std::array<std::byte, 16> zeros;
 };
-static_assert(sizeof(bloom_header) == 64 && std::is_trivially_copyable_v<bloom_header> && offsetof(bloom_header, header_crc) == 44);
+static_assert(sizeof(bloom_header) == 64 && std::is_trivially_copyable_v<bloom_header> &&
+              offsetof(bloom_header, header_crc) == 44);
 
-inline constexpr std::array<char, 16> bloom_name   = {'t', 'e', 'n', 'o', 'n', '.', 'b', 'l', 'o', 'o', 'm', '/', '1'};
+inline constexpr std::array<char, 16> bloom_name = {'t', 'e', 'n', 'o', 'n', '.', 'b', 'l', 'o', 'o', 'm', '/', '1'};
 inline constexpr std::uint32_t        bloom_probes_limit = 16;
-inline constexpr std::size_t          bloom_block  = 64;
+inline constexpr std::size_t          bloom_block        = 64;
 
 /// Calls f(bit in [0, 512)) for each probe until it returns false; whether it never did.
 template <class F>
@@ -67,13 +68,15 @@ constexpr bool bloom_bits(std::uint64_t hash, std::uint32_t probes, F&& f) {
 /// Use when    point look-ups often ask for absent keys; avoid for runs that are only scanned.
 template <unsigned BitsPerKey = 10>
 struct bloom {
-    static_assert(BitsPerKey >= 1 && BitsPerKey <= 64, "bloom: BitsPerKey must lie in [1, 64]; 10 gives about 1 % false positives");
+    static_assert(BitsPerKey >= 1 && BitsPerKey <= 64,
+                  "bloom: BitsPerKey must lie in [1, 64]; 10 gives about 1 % false positives");
 
     using policy_axis                      = axis::filter;
     static constexpr std::string_view name = "bloom";
 
     /// Slightly below ln 2 * BitsPerKey: blocks fill unevenly.
-    static constexpr std::uint32_t probes = std::clamp<std::uint32_t>(BitsPerKey * 69 / 100, 1, detail::bloom_probes_limit);
+    static constexpr std::uint32_t probes =
+        std::clamp<std::uint32_t>(BitsPerKey * 69 / 100, 1, detail::bloom_probes_limit);
 
     /// A filter for these hashes, in any order.
     static byte_vector build(std::span<std::uint64_t const> hashes) {
@@ -85,7 +88,8 @@ struct bloom {
         h.blocks       = (h.keys * BitsPerKey + 511) / 512;
         byte_vector out(sizeof(h) + static_cast<std::size_t>(h.blocks) * detail::bloom_block);
         for (auto const hash : hashes) {
-            auto* const block = out.data() + sizeof(h) + detail::multiply_wide(hash, h.blocks).high * detail::bloom_block;
+            auto* const block =
+                out.data() + sizeof(h) + detail::multiply_wide(hash, h.blocks).high * detail::bloom_block;
             detail::bloom_bits(hash, probes, [&](unsigned bit) {
                 block[bit / 8] |= std::byte(1u << (bit % 8));
                 return true;
@@ -105,17 +109,20 @@ struct bloom {
             if (bytes.size() < sizeof(header))
                 return fail(errc::corrupt, {"bloom filter: ", bytes.size(), " bytes, but the header alone has 64"});
             auto const h = load<header>(bytes.data());
-            if (h.name != detail::bloom_name) return fail(errc::corrupt, "bloom filter: offset 0 does not say tenon.bloom/1");
+            if (h.name != detail::bloom_name)
+                return fail(errc::corrupt, "bloom filter: offset 0 does not say tenon.bloom/1");
             if (h.header_crc != crc32c(bytes.first(offsetof(header, header_crc))))
-                return fail(errc::corrupt, "bloom filter: the header's checksum at offset 44 does not match bytes 0 to 43");
-            if (h.zeros != std::array<std::byte, 16>{}) return fail(errc::corrupt, "bloom filter: bytes 48 to 63 must be zero");
+                return fail(errc::corrupt,
+                            "bloom filter: the header's checksum at offset 44 does not match bytes 0 to 43");
+            if (h.zeros != std::array<std::byte, 16>{})
+                return fail(errc::corrupt, "bloom filter: bytes 48 to 63 must be zero");
             auto const rest = bytes.size() - sizeof(header);
             if (rest % detail::bloom_block != 0 || h.blocks != rest / detail::bloom_block)
-                return fail(errc::corrupt, {"bloom filter: ", h.blocks, " blocks of 64 bytes expected after the header, found ", rest,
-                                            " bytes"});
+                return fail(errc::corrupt, {"bloom filter: ", h.blocks,
+                                            " blocks of 64 bytes expected after the header, found ", rest, " bytes"});
             if (h.probes == 0 || h.probes > detail::bloom_probes_limit || (h.keys > 0 && h.blocks == 0))
-                return fail(errc::corrupt, {"bloom filter: ", h.probes, " probes into ", h.blocks, " blocks for ", h.keys,
-                                            " keys is not what build writes"});
+                return fail(errc::corrupt, {"bloom filter: ", h.probes, " probes into ", h.blocks, " blocks for ",
+                                            h.keys, " keys is not what build writes"});
             return view(bytes.subspan(sizeof(header)), h);
         }
 
@@ -123,12 +130,16 @@ struct bloom {
         bool may_contain(std::uint64_t hash) const noexcept {
             if (count_ == 0) return false;
             auto const* const block = blocks_.data() + detail::multiply_wide(hash, count_).high * detail::bloom_block;
-            return detail::bloom_bits(hash, probes_, [&](unsigned bit) { return (std::to_integer<unsigned>(block[bit / 8]) >> (bit % 8) & 1u) != 0; });
+            return detail::bloom_bits(hash, probes_, [&](unsigned bit) {
+                return (std::to_integer<unsigned>(block[bit / 8]) >> (bit % 8) & 1u) != 0;
+            });
         }
 
         /// Reads all blocks and compares their checksum.
         result<void> validate() const {
-            if (crc32c(blocks_) != blocks_crc_) return fail(errc::corrupt, "bloom filter: the checksum at offset 40 does not match the blocks from offset 64 on");
+            if (crc32c(blocks_) != blocks_crc_)
+                return fail(errc::corrupt,
+                            "bloom filter: the checksum at offset 40 does not match the blocks from offset 64 on");
             return {};
         }
         std::uint64_t keys() const noexcept { return keys_; }

@@ -21,12 +21,13 @@ namespace tenon {
 /// | `F::view::open(bytes)` | `result<view>` in O(1); untrusted bytes: errc::corrupt |
 /// | `v.may_contain(hash)` | false: surely absent. Axiom: true for every hash it was built from |
 template <class F>
-concept filter = std::same_as<typename F::policy_axis, axis::filter> &&
-                 requires(std::span<std::uint64_t const> hashes, byte_view bytes, typename F::view const v, std::uint64_t h) {
-                     { F::name } -> std::convertible_to<std::string_view>;
-                     { F::build(hashes) } -> std::same_as<byte_vector>;
-                     { F::view::open(bytes) } -> std::same_as<result<typename F::view>>;
-                     { v.may_contain(h) } -> std::same_as<bool>;
-                 };
+concept filter =
+    std::same_as<typename F::policy_axis, axis::filter> &&
+    requires(std::span<std::uint64_t const> hashes, byte_view bytes, typename F::view const v, std::uint64_t h) {
+        { F::name } -> std::convertible_to<std::string_view>;
+        { F::build(hashes) } -> std::same_as<byte_vector>;
+        { F::view::open(bytes) } -> std::same_as<result<typename F::view>>;
+        { v.may_contain(h) } -> std::same_as<bool>;
+    };
 
 }  // namespace tenon

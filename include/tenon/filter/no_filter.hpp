@@ -31,7 +31,8 @@ struct no_filter {
     public:
         static result<view> open(byte_view bytes) {
             if (!bytes.empty())
-                return fail(errc::corrupt, {"filter: expected none, found ", bytes.size(), " bytes that another filter wrote"});
+                return fail(errc::corrupt,
+                            {"filter: expected none, found ", bytes.size(), " bytes that another filter wrote"});
             return view{};
         }
         static bool may_contain(std::uint64_t) noexcept { return true; }

@@ -20,11 +20,12 @@ struct metric_policy {
         for (std::size_t i = 0; i < dim; ++i) sum += a[i] < b[i] || b[i] < a[i] ? 1.0F : 0.0F;
         return sum;
     }
-    static void distances(float const* query, float const* rows, std::size_t stride, std::size_t n, std::size_t dim, float* out) {
+    static void distances(float const* query, float const* rows, std::size_t stride, std::size_t n, std::size_t dim,
+                          float* out) {
         for (std::size_t i = 0; i < n; ++i) out[i] = distance(query, rows + i * stride, dim);
     }
-    static void gather(float const* query, float const* rows, std::size_t stride, std::uint32_t const* ids, std::size_t n,
-                       std::size_t dim, float* out) {
+    static void gather(float const* query, float const* rows, std::size_t stride, std::uint32_t const* ids,
+                       std::size_t n, std::size_t dim, float* out) {
         for (std::size_t i = 0; i < n; ++i) out[i] = distance(query, rows + ids[i] * stride, dim);
     }
 

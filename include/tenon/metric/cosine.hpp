@@ -28,13 +28,15 @@ struct cosine {
     using policy_axis                      = axis::metric;
     static constexpr std::string_view name = "tenon.cosine/1";
 
-    static float distance(float const* a, float const* b, std::size_t dim) noexcept { return simd::active().cosine.one(a, b, dim); }
+    static float distance(float const* a, float const* b, std::size_t dim) noexcept {
+        return simd::active().cosine.one(a, b, dim);
+    }
     static void distances(float const* query, float const* rows, std::size_t stride, std::size_t n, std::size_t dim,
                           float* out) noexcept {
         simd::active().cosine.rows(query, rows, stride, n, dim, out);
     }
-    static void gather(float const* query, float const* rows, std::size_t stride, std::uint32_t const* ids, std::size_t n,
-                       std::size_t dim, float* out) noexcept {
+    static void gather(float const* query, float const* rows, std::size_t stride, std::uint32_t const* ids,
+                       std::size_t n, std::size_t dim, float* out) noexcept {
         simd::active().cosine.gather(query, rows, stride, ids, n, dim, out);
     }
 
@@ -47,8 +49,8 @@ struct cosine {
                               float* out) noexcept {
             simd::active().unit_cosine.rows(query, rows, stride, n, dim, out);
         }
-        static void gather(float const* query, float const* rows, std::size_t stride, std::uint32_t const* ids, std::size_t n,
-                           std::size_t dim, float* out) noexcept {
+        static void gather(float const* query, float const* rows, std::size_t stride, std::uint32_t const* ids,
+                           std::size_t n, std::size_t dim, float* out) noexcept {
             simd::active().unit_cosine.gather(query, rows, stride, ids, n, dim, out);
         }
     };

@@ -53,8 +53,8 @@ struct haversine {
                           float* out) noexcept {
         for (std::size_t i = 0; i < n; ++i) out[i] = distance(query, rows + i * stride, dim);
     }
-    static void gather(float const* query, float const* rows, std::size_t stride, std::uint32_t const* ids, std::size_t n,
-                       std::size_t dim, float* out) noexcept {
+    static void gather(float const* query, float const* rows, std::size_t stride, std::uint32_t const* ids,
+                       std::size_t n, std::size_t dim, float* out) noexcept {
         for (std::size_t i = 0; i < n; ++i) out[i] = distance(query, rows + ids[i] * stride, dim);
     }
 };

@@ -25,13 +25,15 @@ struct inner_product {
     using policy_axis                      = axis::metric;
     static constexpr std::string_view name = "tenon.inner_product/1";
 
-    static float distance(float const* a, float const* b, std::size_t dim) noexcept { return simd::active().inner_product.one(a, b, dim); }
+    static float distance(float const* a, float const* b, std::size_t dim) noexcept {
+        return simd::active().inner_product.one(a, b, dim);
+    }
     static void distances(float const* query, float const* rows, std::size_t stride, std::size_t n, std::size_t dim,
                           float* out) noexcept {
         simd::active().inner_product.rows(query, rows, stride, n, dim, out);
     }
-    static void gather(float const* query, float const* rows, std::size_t stride, std::uint32_t const* ids, std::size_t n,
-                       std::size_t dim, float* out) noexcept {
+    static void gather(float const* query, float const* rows, std::size_t stride, std::uint32_t const* ids,
+                       std::size_t n, std::size_t dim, float* out) noexcept {
         simd::active().inner_product.gather(query, rows, stride, ids, n, dim, out);
     }
 };

@@ -24,13 +24,15 @@ struct l2_squared {
     using policy_axis                      = axis::metric;
     static constexpr std::string_view name = "tenon.l2_squared/1";
 
-    static float distance(float const* a, float const* b, std::size_t dim) noexcept { return simd::active().l2_squared.one(a, b, dim); }
+    static float distance(float const* a, float const* b, std::size_t dim) noexcept {
+        return simd::active().l2_squared.one(a, b, dim);
+    }
     static void distances(float const* query, float const* rows, std::size_t stride, std::size_t n, std::size_t dim,
                           float* out) noexcept {
         simd::active().l2_squared.rows(query, rows, stride, n, dim, out);
     }
-    static void gather(float const* query, float const* rows, std::size_t stride, std::uint32_t const* ids, std::size_t n,
-                       std::size_t dim, float* out) noexcept {
+    static void gather(float const* query, float const* rows, std::size_t stride, std::uint32_t const* ids,
+                       std::size_t n, std::size_t dim, float* out) noexcept {
         simd::active().l2_squared.gather(query, rows, stride, ids, n, dim, out);
     }
 };

@@ -15,13 +15,14 @@ namespace tenon {
 
 /// Half-open interval of positions.
 struct position_range {
-    std::uint64_t first = 0, last = 0;
+    std::uint64_t         first = 0, last = 0;
     friend constexpr bool operator==(position_range, position_range) = default;
 };
 
 /// Keys that position indexes take: integers to 64 bits, float, double (no NaN).
 template <class K>
-concept index_key = (std::integral<K> && !std::same_as<K, bool> && sizeof(K) <= 8) || std::same_as<K, float> || std::same_as<K, double>;
+concept index_key =
+    (std::integral<K> && !std::same_as<K, bool> && sizeof(K) <= 8) || std::same_as<K, float> || std::same_as<K, double>;
 
 /// A policy on axis::ordered_index over sorted keys that stay where they are: the index holds the model, not the keys.
 ///
@@ -40,19 +41,21 @@ concept index_key = (std::integral<K> && !std::same_as<K, bool> && sizeof(K) <= 
 /// Axioms: lower_bound agrees with std::lower_bound for every key, stored or not; duplicates are allowed anywhere;
 /// no key value is reserved; 0, 1 and 2 keys are ordinary. Const members may be called concurrently and do not allocate.
 template <class I>
-concept ordered_index =
-    std::same_as<typename I::policy_axis, axis::ordered_index> &&
-    requires(std::span<std::uint64_t const> keys, byte_view model, typename I::template view<std::uint64_t> const v, std::uint64_t k) {
-        { I::name } -> std::convertible_to<std::string_view>;
-        { I::template build<std::uint64_t>(keys) } -> std::same_as<result<byte_vector>>;
-        { I::template view<std::uint64_t>::open(model, keys) } -> std::same_as<result<typename I::template view<std::uint64_t>>>;
-        { v.lower_bound(k) } -> std::same_as<std::uint64_t>;
-        { v.upper_bound(k) } -> std::same_as<std::uint64_t>;
-        { v.equal_range(k) } -> std::same_as<position_range>;
-        { v.find(k) } -> std::same_as<std::uint64_t>;
-        { v.window(k) } -> std::same_as<position_range>;
-        { v.size() } -> std::same_as<std::uint64_t>;
-        { v.validate() } -> std::same_as<result<void>>;
-    };
+concept ordered_index = std::same_as<typename I::policy_axis, axis::ordered_index> &&
+                        requires(std::span<std::uint64_t const> keys, byte_view model,
+                                 typename I::template view<std::uint64_t> const v, std::uint64_t k) {
+                            { I::name } -> std::convertible_to<std::string_view>;
+                            { I::template build<std::uint64_t>(keys) } -> std::same_as<result<byte_vector>>;
+                            {
+                                I::template view<std::uint64_t>::open(model, keys)
+                            } -> std::same_as<result<typename I::template view<std::uint64_t>>>;
+                            { v.lower_bound(k) } -> std::same_as<std::uint64_t>;
+                            { v.upper_bound(k) } -> std::same_as<std::uint64_t>;
+                            { v.equal_range(k) } -> std::same_as<position_range>;
+                            { v.find(k) } -> std::same_as<std::uint64_t>;
+                            { v.window(k) } -> std::same_as<position_range>;
+                            { v.size() } -> std::same_as<std::uint64_t>;
+                            { v.validate() } -> std::same_as<result<void>>;
+                        };
 
 }  // namespace tenon

@@ -140,14 +140,15 @@ public:
         auto const leaves = header->extra;
         if (leaves == 0 || leaves > detail::rmi_max_leaves || !std::has_single_bit(leaves) || header->zero != 0 ||
             header->bytes != detail::rmi_leaves_at + (leaves + 1) * sizeof(leaf_type))
-            return fail(errc::corrupt, {"the position index says it has ", leaves, " leaves, which does not fit its ", model.size(),
-                                        " bytes"});
+            return fail(errc::corrupt, {"the position index says it has ", leaves, " leaves, which does not fit its ",
+                                        model.size(), " bytes"});
         std::span<leaf_type const> records;
         if (!view_array(model, detail::rmi_leaves_at, leaves + 1, records))
             return fail(errc::invalid_argument,
                         "the bytes of a position index must be aligned to 8; copy them to aligned memory");
         if (records.back().begin != keys.size() || records.front().begin != 0)
-            return fail(errc::corrupt, {"the leaves of the position index do not begin at rank 0 and end at rank ", keys.size()});
+            return fail(errc::corrupt,
+                        {"the leaves of the position index do not begin at rank 0 and end at rank ", keys.size()});
         return rmi_view(load<root_type>(model.data() + sizeof(index_header)), records, keys, model.size());
     }
 

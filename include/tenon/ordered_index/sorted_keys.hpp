@@ -23,11 +23,13 @@ result<void> check_sorted(std::span<Key const> keys) {
     for (std::size_t i = 0; i < keys.size(); ++i) {
         if constexpr (std::floating_point<Key>) {
             if (keys[i] != keys[i])
-                return fail(errc::unsorted_keys, {"the key at rank ", i, " is NaN, which has no place in an order; remove it first"});
+                return fail(errc::unsorted_keys,
+                            {"the key at rank ", i, " is NaN, which has no place in an order; remove it first"});
         }
         if (i > 0 && keys[i] < keys[i - 1])
-            return fail(errc::unsorted_keys, {"the key at rank ", i, " (", keys[i], ") is less than the one before it (", keys[i - 1],
-                                              "); sort the keys first"});
+            return fail(errc::unsorted_keys,
+                        {"the key at rank ", i, " (", keys[i], ") is less than the one before it (", keys[i - 1],
+                         "); sort the keys first"});
     }
     return {};
 }
@@ -78,29 +80,33 @@ struct index_header {
 private:
     static result<index_header> read(byte_view model, std::string_view policy, index_header const& e) {
         if (model.size() < sizeof(index_header))
-            return fail(errc::corrupt, {"a position index begins with a header of 128 bytes, but the model has ", model.size()});
+            return fail(errc::corrupt,
+                        {"a position index begins with a header of 128 bytes, but the model has ", model.size()});
         auto const h = load<index_header>(model.data());
         if (h.magic != e.magic)
             return fail(errc::corrupt,
                         "the model does not begin with \"tenonidx\"; these bytes are not a position index");
         if (h.version != e.version)
-            return fail(errc::wrong_version, {"the position index has format version ", h.version, ", this program reads version 1"});
+            return fail(errc::wrong_version,
+                        {"the position index has format version ", h.version, ", this program reads version 1"});
         if (h.name != e.name) {
             std::string theirs;
             for (char c : h.name) {
                 if (c == '\0') break;
                 theirs += c >= ' ' && c <= '~' ? c : '?';
             }
-            return fail(errc::wrong_assembly, {"the position index was made by \"", theirs, "\" and is opened as \"", std::string(policy),
-                                               "\"; build it again"});
+            return fail(errc::wrong_assembly, {"the position index was made by \"", theirs, "\" and is opened as \"",
+                                               std::string(policy), "\"; build it again"});
         }
         if (h.key_tag != e.key_tag)
-            return fail(errc::wrong_assembly, {"the position index was made over keys of another type (tag ", h.key_tag, ", expected ",
-                                               e.key_tag, "); build it again"});
+            return fail(errc::wrong_assembly, {"the position index was made over keys of another type (tag ", h.key_tag,
+                                               ", expected ", e.key_tag, "); build it again"});
         if (h.bytes != e.bytes)
-            return fail(errc::corrupt, {"the position index says it has ", h.bytes, " bytes but ", model.size(), " are there"});
+            return fail(errc::corrupt,
+                        {"the position index says it has ", h.bytes, " bytes but ", model.size(), " are there"});
         if (h.keys != e.keys)
-            return fail(errc::corrupt, {"the position index was built over ", h.keys, " keys but is opened over ", e.keys});
+            return fail(errc::corrupt,
+                        {"the position index was built over ", h.keys, " keys but is opened over ", e.keys});
         if (h.first_key != e.first_key || h.last_key != e.last_key)
             return fail(errc::corrupt,
                         "the position index was built over keys with another first or last key; build it again");

@@ -12,9 +12,9 @@ namespace tenon::archetype {
 
 /// Holds nothing; every member is there and has the type that the concept asks for, and nothing else is.
 struct ordered_map_policy {
-    using policy_axis                      = axis::ordered_map;
-    static constexpr std::string_view name = "archetype";
-    static constexpr bool concurrent_reads = false;
+    using policy_axis                                  = axis::ordered_map;
+    static constexpr std::string_view name             = "archetype";
+    static constexpr bool             concurrent_reads = false;
 
     template <class Key, class Value, class Less>
     class map {
@@ -48,9 +48,9 @@ struct ordered_map_policy {
 };
 
 struct erasable_ordered_map_policy {
-    using policy_axis                      = axis::ordered_map;
-    static constexpr std::string_view name = "archetype";
-    static constexpr bool concurrent_reads = false;
+    using policy_axis                                  = axis::ordered_map;
+    static constexpr std::string_view name             = "archetype";
+    static constexpr bool             concurrent_reads = false;
 
     template <class Key, class Value, class Less>
     class map : public ordered_map_policy::map<Key, Value, Less> {

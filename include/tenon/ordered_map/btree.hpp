@@ -34,9 +34,9 @@ namespace tenon {
 /// Source      Bayer and McCreight, 1972; the lists of leaves of Comer, 1979. Differs: lazy balance at a quarter, values apart.
 /// Use when    one thread, many keys, erasure; prefer skip_list for readers beside a writer.
 struct btree {
-    using policy_axis                      = axis::ordered_map;
-    static constexpr std::string_view name = "btree";
-    static constexpr bool concurrent_reads = false;
+    using policy_axis                                  = axis::ordered_map;
+    static constexpr std::string_view name             = "btree";
+    static constexpr bool             concurrent_reads = false;
 
     template <class Key, class Value, class Less>
     class map;
@@ -44,12 +44,14 @@ struct btree {
 
 template <class Key, class Value, class Less>
 class btree::map {
-    static_assert(std::is_copy_constructible_v<Key> && std::is_nothrow_move_constructible_v<Key> && std::is_nothrow_move_assignable_v<Key>,
-                  "btree: keys are copied into upper levels and moved within nodes; take skip_list or std_map for other keys");
+    static_assert(
+        std::is_copy_constructible_v<Key> && std::is_nothrow_move_constructible_v<Key> &&
+            std::is_nothrow_move_assignable_v<Key>,
+        "btree: keys are copied into upper levels and moved within nodes; take skip_list or std_map for other keys");
 
-    static constexpr unsigned room      = std::clamp<unsigned>(256 / sizeof(Key), 8, 64);
-    static constexpr unsigned few       = room / 4;
-    static constexpr unsigned max_depth = 64;
+    static constexpr unsigned room        = std::clamp<unsigned>(256 / sizeof(Key), 8, 64);
+    static constexpr unsigned few         = room / 4;
+    static constexpr unsigned max_depth   = 64;
     static constexpr bool     transparent = requires { typename Less::is_transparent; };
 
     struct node {
@@ -93,23 +95,26 @@ public:
 
     /// The place of the key's value, and whether it is new. Value(args...) is made only when it is.
     template <class K = Key, class... Args>
-        requires std::constructible_from<Key, K>
+    requires std::constructible_from<Key, K>
     std::pair<Value*, bool> insert(K&& key, Args&&... args) {
         if constexpr (transparent || std::same_as<std::remove_cvref_t<K>, Key>)
             return insert_key(std::forward<K>(key), std::forward<Args>(args)...);
-        else
-            return insert_key(Key(std::forward<K>(key)), std::forward<Args>(args)...);
+        else return insert_key(Key(std::forward<K>(key)), std::forward<Args>(args)...);
     }
     bool   erase(Key const& key) { return erase_key(key); }
     Value* find(Key const& key) const { return find_key(key); }
     template <class K>
-        requires transparent
-    Value* find(K const& key) const { return find_key(key); }
+    requires transparent
+    Value* find(K const& key) const {
+        return find_key(key);
+    }
 
     std::size_t size() const noexcept { return size_; }
     bool        empty() const noexcept { return size_ == 0; }
     /// Memory of nodes, slots and this object; without what keys and values own elsewhere.
-    std::size_t bytes() const noexcept { return sizeof(*this) + leaves_ * sizeof(leaf) + inners_ * sizeof(inner) + values_.bytes(); }
+    std::size_t bytes() const noexcept {
+        return sizeof(*this) + leaves_ * sizeof(leaf) + inners_ * sizeof(inner) + values_.bytes();
+    }
     cursor_type cursor() const noexcept { return cursor_type(*this); }
 
     /// A place in the map, or nowhere. Valid until the next new key or erasure, then seek again.
@@ -118,11 +123,15 @@ public:
         void seek(Key const& key) { seek_key(key); }
         void seek_before(Key const& key) { seek_before_key(key); }
         template <class K>
-            requires transparent
-        void seek(K const& key) { seek_key(key); }
+        requires transparent
+        void seek(K const& key) {
+            seek_key(key);
+        }
         template <class K>
-            requires transparent
-        void seek_before(K const& key) { seek_before_key(key); }
+        requires transparent
+        void seek_before(K const& key) {
+            seek_before_key(key);
+        }
         void seek_first() noexcept { stand(map_->edge(false), 0); }
         void seek_last() noexcept {
             leaf* const l = map_->edge(true);
@@ -133,7 +142,7 @@ public:
         void next() noexcept {
             if (++at_ == leaf_->keys.size()) stand(leaf_->after, 0);
         }
-        void prev() noexcept { step_back(); }
+        void       prev() noexcept { step_back(); }
         Key const& key() const noexcept { return leaf_->keys[at_]; }
         Value&     value() const noexcept { return *leaf_->values[at_]; }
 
@@ -240,8 +249,8 @@ private:
         if (at < l->keys.size() && !less_(key, l->keys[at])) return {l->values[at], false};
 
         // Everything that can throw comes before the first change: the key, the value, the new nodes, the separators.
-        Key   own(std::forward<K>(key));
-        spare nodes = reserve_split(p, at, own);
+        Key          own(std::forward<K>(key));
+        spare        nodes = reserve_split(p, at, own);
         Value* const value = values_.make(std::forward<Args>(args)...);
         if (l->keys.size() == room) {
             l  = split(p, at, nodes);
@@ -261,10 +270,12 @@ private:
         unsigned                            at = 0;      // where the new key goes in the leaf that split() returns
     };
     /// Where a full node is cut: in the middle, but at its end when the new key goes last, so that ascending keys fill nodes.
-    static unsigned cut_of(unsigned at, unsigned n, bool rightmost) noexcept { return rightmost && at == n ? n : (n + 1) / 2; }
+    static unsigned cut_of(unsigned at, unsigned n, bool rightmost) noexcept {
+        return rightmost && at == n ? n : (n + 1) / 2;
+    }
 
     spare reserve_split(path const& p, unsigned at, Key const& key) const {
-        spare s;
+        spare       s;
         leaf* const l = p.end;
         if (l->keys.size() < room) return s;
         s.new_leaf     = std::make_unique<leaf>();

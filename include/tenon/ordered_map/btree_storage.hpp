@@ -69,9 +69,9 @@ public:
     template <class... Args>
     Value* make(Args&&... args) {
         if (free_ == nullptr) grow();
-        slot* const    s    = free_;
-        slot* const    next = s->next;
-        Value*         made;
+        slot* const s    = free_;
+        slot* const next = s->next;
+        Value*      made;
         try {
             made = ::new (static_cast<void*>(s->room)) Value(std::forward<Args>(args)...);
         } catch (...) {
@@ -89,8 +89,8 @@ public:
         free_         = s;
         if (--used_ == 0) {
             std::vector<chunk>().swap(chunks_);
-            free_   = nullptr;
-            slots_  = 0;
+            free_  = nullptr;
+            slots_ = 0;
         }
     }
     std::size_t bytes() const noexcept { return slots_ * sizeof(slot) + chunks_.capacity() * sizeof(chunk); }

@@ -32,7 +32,8 @@ namespace tenon {
 template <class M>
 concept ordered_map =
     std::same_as<typename M::policy_axis, axis::ordered_map> &&
-    requires(typename M::template map<std::uint64_t, int, std::less<>> m, typename M::template map<std::uint64_t, int, std::less<>> const cm,
+    requires(typename M::template map<std::uint64_t, int, std::less<>>              m,
+             typename M::template map<std::uint64_t, int, std::less<>> const        cm,
              typename M::template map<std::uint64_t, int, std::less<>>::cursor_type c, std::uint64_t k) {
         { M::name } -> std::convertible_to<std::string_view>;
         { M::concurrent_reads } -> std::convertible_to<bool>;
@@ -54,8 +55,9 @@ concept ordered_map =
 
 /// A map that also erases: `m.erase(key)` says whether it was there, and frees its memory.
 template <class M>
-concept erasable_ordered_map = ordered_map<M> && requires(typename M::template map<std::uint64_t, int, std::less<>> m, std::uint64_t k) {
-    { m.erase(k) } -> std::same_as<bool>;
-};
+concept erasable_ordered_map =
+    ordered_map<M> && requires(typename M::template map<std::uint64_t, int, std::less<>> m, std::uint64_t k) {
+        { m.erase(k) } -> std::same_as<bool>;
+    };
 
 }  // namespace tenon

@@ -80,9 +80,9 @@ private:
 ///             nodes, heights without a generator's state.
 /// Use when    one thread writes and many read; avoid when keys must be erased: take btree or std_map.
 struct skip_list {
-    using policy_axis                      = axis::ordered_map;
-    static constexpr std::string_view name = "skip_list";
-    static constexpr bool concurrent_reads = true;
+    using policy_axis                                  = axis::ordered_map;
+    static constexpr std::string_view name             = "skip_list";
+    static constexpr bool             concurrent_reads = true;
 
     template <class Key, class Value, class Less>
     class map;
@@ -90,7 +90,7 @@ struct skip_list {
 
 template <class Key, class Value, class Less>
 class skip_list::map {
-    static constexpr std::size_t max_height = 16;  // fan-out 4: enough for 4^16 keys
+    static constexpr std::size_t max_height  = 16;  // fan-out 4: enough for 4^16 keys
     static constexpr bool        transparent = requires { typename Less::is_transparent; };
 
     struct node;
@@ -100,12 +100,15 @@ class skip_list::map {
         template <class K, class... Args>
         explicit node(K&& k, Args&&... args) : key(std::forward<K>(k)), value(std::forward<Args>(args)...) {}
 
-        link* tower() noexcept { return std::launder(reinterpret_cast<link*>(reinterpret_cast<std::byte*>(this) + sizeof(node))); }
+        link* tower() noexcept {
+            return std::launder(reinterpret_cast<link*>(reinterpret_cast<std::byte*>(this) + sizeof(node)));
+        }
 
         Key   key;
         Value value;
     };
-    static_assert(alignof(node) <= detail::skip_list_arena::alignment, "skip_list: keys and values aligned beyond 64 bytes are not supported");
+    static_assert(alignof(node) <= detail::skip_list_arena::alignment,
+                  "skip_list: keys and values aligned beyond 64 bytes are not supported");
 
 public:
     class cursor_type;
@@ -130,19 +133,20 @@ public:
 
     /// Writer: the place of the key's value, and whether it is new. Value(args...) is made only when it is.
     template <class K = Key, class... Args>
-        requires std::constructible_from<Key, K>
+    requires std::constructible_from<Key, K>
     std::pair<Value*, bool> insert(K&& key, Args&&... args) {
         if constexpr (transparent || std::same_as<std::remove_cvref_t<K>, Key>)
             return insert_key(std::forward<K>(key), std::forward<Args>(args)...);
-        else
-            return insert_key(Key(std::forward<K>(key)), std::forward<Args>(args)...);
+        else return insert_key(Key(std::forward<K>(key)), std::forward<Args>(args)...);
     }
 
     /// The key's value, or nullptr.
     Value* find(Key const& key) const { return find_key(key); }
     template <class K>
-        requires transparent
-    Value* find(K const& key) const { return find_key(key); }
+    requires transparent
+    Value* find(K const& key) const {
+        return find_key(key);
+    }
 
     std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
     bool        empty() const noexcept { return size() == 0; }
@@ -156,11 +160,15 @@ public:
         void seek(Key const& key) { at_ = map_->lower_bound(key); }
         void seek_before(Key const& key) { at_ = map_->last_less(key); }
         template <class K>
-            requires transparent
-        void seek(K const& key) { at_ = map_->lower_bound(key); }
+        requires transparent
+        void seek(K const& key) {
+            at_ = map_->lower_bound(key);
+        }
         template <class K>
-            requires transparent
-        void seek_before(K const& key) { at_ = map_->last_less(key); }
+        requires transparent
+        void seek_before(K const& key) {
+            at_ = map_->last_less(key);
+        }
         void seek_first() noexcept { at_ = map_->head_[0].load(std::memory_order_acquire); }
         void seek_last() noexcept { at_ = map_->last(); }
 
@@ -197,7 +205,9 @@ private:
         return beyond;
     }
     template <class K>
-    node* lower_bound(K const& key) const { return descend(key, [](std::size_t, link*) {}); }
+    node* lower_bound(K const& key) const {
+        return descend(key, [](std::size_t, link*) {});
+    }
     template <class K>
     Value* find_key(K const& key) const {
         node* const n = lower_bound(key);
@@ -224,18 +234,20 @@ private:
     std::pair<Value*, bool> insert_key(K&& key, Args&&... args) {
         std::array<link*, max_height> before;
         if (tail_[0] != nullptr && less_(tail_[0]->key, key)) {
-            for (std::size_t i = 0; i < max_height; ++i) before[i] = tail_[i] == nullptr ? head_.data() : tail_[i]->tower();
+            for (std::size_t i = 0; i < max_height; ++i)
+                before[i] = tail_[i] == nullptr ? head_.data() : tail_[i]->tower();
         } else {
             before.fill(head_.data());
             node* const n = descend(key, [&](std::size_t level, link* tower) { before[level] = tower; });
             if (n != nullptr && !less_(key, n->key)) return {&n->value, false};
         }
 
-        auto const count  = size_.load(std::memory_order_relaxed);
-        auto const height = std::min<std::size_t>(max_height, 1 + static_cast<std::size_t>(std::countr_zero(hash_u64(count))) / 2);
-        void* const room  = arena_.take(sizeof(node) + height * sizeof(link), alignof(node));
+        auto const count = size_.load(std::memory_order_relaxed);
+        auto const height =
+            std::min<std::size_t>(max_height, 1 + static_cast<std::size_t>(std::countr_zero(hash_u64(count))) / 2);
+        void* const room = arena_.take(sizeof(node) + height * sizeof(link), alignof(node));
         bytes_.store(arena_.bytes(), std::memory_order_relaxed);
-        node* const made  = ::new (room) node(std::forward<K>(key), std::forward<Args>(args)...);
+        node* const made = ::new (room) node(std::forward<K>(key), std::forward<Args>(args)...);
         for (std::size_t i = 0; i < height; ++i)
             ::new (static_cast<void*>(reinterpret_cast<std::byte*>(made) + sizeof(node) + i * sizeof(link)))
                 link(before[i][i].load(std::memory_order_relaxed));
@@ -251,7 +263,8 @@ private:
 
     void swap(map& other) noexcept {
         auto swap_atomic = [](auto& a, auto& b) {
-            a.store(b.exchange(a.load(std::memory_order_relaxed), std::memory_order_relaxed), std::memory_order_relaxed);
+            a.store(b.exchange(a.load(std::memory_order_relaxed), std::memory_order_relaxed),
+                    std::memory_order_relaxed);
         };
         for (std::size_t i = 0; i < max_height; ++i) swap_atomic(head_[i], other.head_[i]);
         swap_atomic(height_, other.height_);

@@ -24,9 +24,9 @@ namespace tenon {
 /// Threads     the user locks; const members may be called concurrently.
 /// Use when    the reference is wanted, or few keys; prefer btree for many keys, skip_list for readers beside a writer.
 struct std_map {
-    using policy_axis                      = axis::ordered_map;
-    static constexpr std::string_view name = "std_map";
-    static constexpr bool concurrent_reads = false;
+    using policy_axis                                  = axis::ordered_map;
+    static constexpr std::string_view name             = "std_map";
+    static constexpr bool             concurrent_reads = false;
 
     template <class Key, class Value, class Less>
     class map;
@@ -43,11 +43,15 @@ public:
         void seek(Key const& key) { at_ = all_->lower_bound(key); }
         void seek_before(Key const& key) { step_back(all_->lower_bound(key)); }
         template <class K>
-            requires transparent
-        void seek(K const& key) { at_ = all_->lower_bound(key); }
+        requires transparent
+        void seek(K const& key) {
+            at_ = all_->lower_bound(key);
+        }
         template <class K>
-            requires transparent
-        void seek_before(K const& key) { step_back(all_->lower_bound(key)); }
+        requires transparent
+        void seek_before(K const& key) {
+            step_back(all_->lower_bound(key));
+        }
         void seek_first() noexcept { at_ = all_->begin(); }
         void seek_last() noexcept { step_back(all_->end()); }
 
@@ -61,7 +65,9 @@ public:
     private:
         friend class map;
         explicit cursor_type(entries& all) noexcept : all_(&all), at_(all.end()) {}
-        void step_back(typename entries::iterator from) noexcept { at_ = from == all_->begin() ? all_->end() : std::prev(from); }
+        void step_back(typename entries::iterator from) noexcept {
+            at_ = from == all_->begin() ? all_->end() : std::prev(from);
+        }
 
         entries*                   all_;
         typename entries::iterator at_;
@@ -72,7 +78,7 @@ public:
 
     /// The place of the key's value, and whether it is new. Value(args...) is made only when it is.
     template <class K = Key, class... Args>
-        requires std::constructible_from<Key, K>
+    requires std::constructible_from<Key, K>
     std::pair<Value*, bool> insert(K&& key, Args&&... args) {
         auto const [at, is_new] = all_.try_emplace(Key(std::forward<K>(key)), std::forward<Args>(args)...);
         return {&at->second, is_new};
@@ -80,13 +86,17 @@ public:
     bool   erase(Key const& key) { return all_.erase(key) != 0; }
     Value* find(Key const& key) const { return place(all_.find(key)); }
     template <class K>
-        requires transparent
-    Value* find(K const& key) const { return place(all_.find(key)); }
+    requires transparent
+    Value* find(K const& key) const {
+        return place(all_.find(key));
+    }
 
     std::size_t size() const noexcept { return all_.size(); }
     bool        empty() const noexcept { return all_.empty(); }
     /// Memory of the nodes and of this object, estimated; without what keys and values own elsewhere.
-    std::size_t bytes() const noexcept { return sizeof(*this) + size() * (sizeof(typename entries::value_type) + 4 * sizeof(void*) + 16); }
+    std::size_t bytes() const noexcept {
+        return sizeof(*this) + size() * (sizeof(typename entries::value_type) + 4 * sizeof(void*) + 16);
+    }
     cursor_type cursor() const noexcept { return cursor_type(all_); }
 
 private:

@@ -20,7 +20,8 @@ public:
         if (size > std::numeric_limits<std::size_t>::max() / 2) return nullptr;
         void* p = ::operator new(static_cast<std::size_t>(size) + 1, std::align_val_t{64}, std::nothrow);
         if (p == nullptr) return nullptr;
-        return std::shared_ptr<aligned_bytes>(new aligned_bytes(static_cast<std::byte*>(p), static_cast<std::size_t>(size)));
+        return std::shared_ptr<aligned_bytes>(
+            new aligned_bytes(static_cast<std::byte*>(p), static_cast<std::size_t>(size)));
     }
     aligned_bytes(aligned_bytes const&)            = delete;
     aligned_bytes& operator=(aligned_bytes const&) = delete;

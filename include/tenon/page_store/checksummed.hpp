@@ -105,13 +105,15 @@ public:
 
         static result<store> open(FS fs, std::string const& path, store_options const& options) {
             auto sealed_options = options;
-            sealed_options.signature.append(" ").append(suffix);  // a store without checksums refuses the file, and this one theirs
+            sealed_options.signature.append(" ").append(
+                suffix);  // a store without checksums refuses the file, and this one theirs
             auto opened = inner_store::open(std::move(fs), path, sealed_options);
             if (!opened) return fail(std::move(opened.error()));
             if (auto const root = opened->root(); !root.empty())
                 if (auto fault = detail::pages::trailer_fault(root); !fault.empty())
-                    return fail(errc::corrupt, {path, ": the ", root.size(), " bytes of the root are not what was published: ", fault,
-                                                "; restore the file from a backup"});
+                    return fail(errc::corrupt,
+                                {path, ": the ", root.size(), " bytes of the root are not what was published: ", fault,
+                                 "; restore the file from a backup"});
             return store(std::make_unique<state>(std::move(*opened), path));
         }
 
@@ -229,8 +231,9 @@ public:
         }
 
         tl::unexpected<error> corrupt(extent e, std::string_view fault) const {
-            return fail(errc::corrupt, {s_->path, ": the ", e.size, " bytes at offset ", e.offset, " are not what was written: ",
-                                        std::string(fault), "; restore the file from a backup"});
+            return fail(errc::corrupt,
+                        {s_->path, ": the ", e.size, " bytes at offset ", e.offset,
+                         " are not what was written: ", std::string(fault), "; restore the file from a backup"});
         }
 
         std::unique_ptr<state> s_;

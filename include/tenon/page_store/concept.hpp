@@ -17,8 +17,8 @@ namespace tenon {
 
 /// A piece of the store: `size` payload bytes that begin at byte `offset` of the file (a multiple of 4096).
 struct extent {
-    std::uint64_t offset = 0;
-    std::uint64_t size   = 0;
+    std::uint64_t         offset                      = 0;
+    std::uint64_t         size                        = 0;
     friend constexpr auto operator<=>(extent, extent) = default;
 };
 
@@ -39,9 +39,10 @@ private:
 
 /// Amounts, not kinds.
 struct store_options {
-    std::string signature;         ///< the database type in words; a file made with another is refused (errc::wrong_assembly names both)
-    bool        create    = true;  ///< make the file when it does not exist
-    bool        read_only = false;
+    std::string
+        signature;  ///< the database type in words; a file made with another is refused (errc::wrong_assembly names both)
+    bool create    = true;  ///< make the file when it does not exist
+    bool read_only = false;
 };
 
 struct store_stats {
@@ -67,24 +68,25 @@ struct store_stats {
 ///
 /// Threads: all members but open and retain may be called concurrently.
 template <class S>
-concept page_store = std::movable<S> && requires(S s, S const cs, byte_view bytes, extent e, std::span<extent const> es,
-                                                 typename S::file_system fs, std::string const& path, store_options const& o) {
-    { S::open(fs, path, o) } -> std::same_as<result<S>>;
-    { s.write(bytes) } -> std::same_as<result<extent>>;
-    { cs.read(e) } -> std::same_as<result<extent_view>>;
-    { s.release(e) } -> std::same_as<void>;
-    { s.publish(bytes) } -> std::same_as<result<void>>;
-    { cs.root() } -> std::same_as<byte_vector>;
-    { s.retain(es) } -> std::same_as<result<void>>;
-    { cs.verify() } -> std::same_as<result<void>>;
-    { cs.stats() } -> std::same_as<store_stats>;
-};
+concept page_store =
+    std::movable<S> && requires(S s, S const cs, byte_view bytes, extent e, std::span<extent const> es,
+                                typename S::file_system fs, std::string const& path, store_options const& o) {
+        { S::open(fs, path, o) } -> std::same_as<result<S>>;
+        { s.write(bytes) } -> std::same_as<result<extent>>;
+        { cs.read(e) } -> std::same_as<result<extent_view>>;
+        { s.release(e) } -> std::same_as<void>;
+        { s.publish(bytes) } -> std::same_as<result<void>>;
+        { cs.root() } -> std::same_as<byte_vector>;
+        { s.retain(es) } -> std::same_as<result<void>>;
+        { cs.verify() } -> std::same_as<result<void>>;
+        { cs.stats() } -> std::same_as<store_stats>;
+    };
 
 namespace detail {
 template <class P, class FS>
 inline constexpr bool page_store_refuses = false;
 template <class P, class FS>
-    requires requires { P::template fits<FS>; }
+requires requires { P::template fits<FS>; }
 inline constexpr bool page_store_refuses<P, FS> = !P::template fits<FS>;
 }  // namespace detail
 
@@ -93,10 +95,12 @@ inline constexpr bool page_store_refuses<P, FS> = !P::template fits<FS>;
 /// `P::persistent` is false when nothing survives the process.
 /// One that needs more of FS than a file_system says so by `P::template fits<FS>`, which is asked before store<FS> is named.
 template <class P, class FS>
-concept page_store_policy = std::same_as<typename P::policy_axis, axis::page_store> && !detail::page_store_refuses<P, FS> && page_store<typename P::template store<FS>> && requires {
-    { P::name } -> std::convertible_to<std::string_view>;
-    { P::format } -> std::convertible_to<std::string_view>;
-    { P::persistent } -> std::convertible_to<bool>;
-};
+concept page_store_policy =
+    std::same_as<typename P::policy_axis, axis::page_store> && !detail::page_store_refuses<P, FS> &&
+    page_store<typename P::template store<FS>> && requires {
+        { P::name } -> std::convertible_to<std::string_view>;
+        { P::format } -> std::convertible_to<std::string_view>;
+        { P::persistent } -> std::convertible_to<bool>;
+    };
 
 }  // namespace tenon

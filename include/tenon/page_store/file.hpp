@@ -18,14 +18,19 @@ namespace detail::pages {
 
 struct heap_reader {
     template <file File>
-    static result<heap_reader> make(File const&, std::uint64_t) { return heap_reader{}; }
+    static result<heap_reader> make(File const&, std::uint64_t) {
+        return heap_reader{};
+    }
     template <file File>
-    result<void> grow(File const&, std::uint64_t, std::uint64_t) { return {}; }
+    result<void> grow(File const&, std::uint64_t, std::uint64_t) {
+        return {};
+    }
     template <file File>
     result<extent_view> view(File const& from, extent e) const {
         auto buffer = aligned_bytes::make(e.size);
         if (!buffer) return no_memory(from.path(), e);
-        if (auto done = read_exactly(from, e.offset, buffer->bytes(), describe(e)); !done) return fail(std::move(done.error()));
+        if (auto done = read_exactly(from, e.offset, buffer->bytes(), describe(e)); !done)
+            return fail(std::move(done.error()));
         auto const bytes = byte_view(buffer->bytes());
         return extent_view(bytes, std::move(buffer));
     }
@@ -47,7 +52,8 @@ struct heap_reader {
 ///             Prefer mmap_store<> for reads without copies.
 template <std::uint64_t GrowBytes = (std::uint64_t{1} << 20)>
 struct file_store {
-    static_assert(GrowBytes > 0, "tenon: file_store<GrowBytes> grows by 0 bytes; give a positive number, such as 1 << 20");
+    static_assert(GrowBytes > 0,
+                  "tenon: file_store<GrowBytes> grows by 0 bytes; give a positive number, such as 1 << 20");
 
     using policy_axis                            = axis::page_store;
     static constexpr std::string_view name       = "file_store";

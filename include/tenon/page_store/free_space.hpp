@@ -108,8 +108,8 @@ private:
         free_ -= length;
     }
 
-    std::uint64_t                                      begin_ = 0, end_ = 0, free_ = 0;
-    std::map<std::uint64_t, std::uint64_t>             by_offset_;
+    std::uint64_t                                     begin_ = 0, end_ = 0, free_ = 0;
+    std::map<std::uint64_t, std::uint64_t>            by_offset_;
     std::set<std::pair<std::uint64_t, std::uint64_t>> by_size_;
 };
 

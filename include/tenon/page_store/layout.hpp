@@ -44,26 +44,33 @@ constexpr std::uint64_t space_of(std::uint64_t payload) noexcept { return std::m
 
 /// Whether e is aligned, behind the fixed pages and inside a file of `file_bytes`; safe for any e.
 constexpr bool inside(extent e, std::uint64_t file_bytes) noexcept {
-    return e.offset >= data_begin && e.offset % page_bytes == 0 && e.offset <= file_bytes && e.size <= file_bytes - e.offset;
+    return e.offset >= data_begin && e.offset % page_bytes == 0 && e.offset <= file_bytes &&
+           e.size <= file_bytes - e.offset;
 }
 
-inline std::string describe(extent e) { return "the extent of " + std::to_string(e.size) + " bytes at offset " + std::to_string(e.offset); }
+inline std::string describe(extent e) {
+    return "the extent of " + std::to_string(e.size) + " bytes at offset " + std::to_string(e.offset);
+}
 
 // The sentences, once for all file systems.
 
-inline tl::unexpected<error> cut_short(std::string const& path, std::string_view what, std::uint64_t offset, std::uint64_t needs, std::uint64_t got) {
-    return fail(errc::corrupt, {path, ": ", std::string(what), " at offset ", offset, " needs ", needs, " bytes and the file ends after ",
-                                got, "; it was cut short, restore it from a backup"});
+inline tl::unexpected<error> cut_short(std::string const& path, std::string_view what, std::uint64_t offset,
+                                       std::uint64_t needs, std::uint64_t got) {
+    return fail(errc::corrupt,
+                {path, ": ", std::string(what), " at offset ", offset, " needs ", needs,
+                 " bytes and the file ends after ", got, "; it was cut short, restore it from a backup"});
 }
 inline tl::unexpected<error> not_inside(std::string const& path, extent e, std::uint64_t file_bytes) {
-    return fail(errc::corrupt, {path, ": ", describe(e), " is not at a multiple of 4096 between 16384 and the file's end at ", file_bytes,
-                                "; the file was cut short, or what refers to the extent is damaged"});
+    return fail(errc::corrupt,
+                {path, ": ", describe(e), " is not at a multiple of 4096 between 16384 and the file's end at ",
+                 file_bytes, "; the file was cut short, or what refers to the extent is damaged"});
 }
 inline tl::unexpected<error> overlapping(std::string const& path, extent e, std::uint64_t before) {
     return fail(errc::corrupt, {path, ": ", describe(e), " begins inside the extent before it, which ends at ", before,
                                 "; the root is damaged"});
 }
-inline tl::unexpected<error> bad_root(std::string const& path, std::uint64_t generation, extent where, std::string_view fault) {
+inline tl::unexpected<error> bad_root(std::string const& path, std::uint64_t generation, extent where,
+                                      std::string_view fault) {
     return fail(errc::corrupt, {path, ": root ", generation, ", ", describe(where), ", ", std::string(fault),
                                 "; restore the file from a backup"});
 }
@@ -72,12 +79,16 @@ inline tl::unexpected<error> bad_slot(std::string const& path, std::string_view 
 }
 inline tl::unexpected<error> refused_writes(std::string const& path, bool read_only) {
     return read_only ? fail(errc::read_only, {path, " was opened read-only"})
-                     : fail(errc::poisoned, {path, ": an earlier publish failed, so what is on disk is unknown; reopen it to go on"});
+                     : fail(errc::poisoned,
+                            {path, ": an earlier publish failed, so what is on disk is unknown; reopen it to go on"});
 }
-inline tl::unexpected<error> too_long(std::string const& path, errc kind, std::string_view what, std::uint64_t bytes, std::uint64_t most) {
+inline tl::unexpected<error> too_long(std::string const& path, errc kind, std::string_view what, std::uint64_t bytes,
+                                      std::uint64_t most) {
     return fail(kind, {path, ": ", std::string(what), " of ", bytes, " bytes; at most ", most, " are taken"});
 }
-inline tl::unexpected<error> no_memory(std::string const& path, extent e) { return fail(errc::full, {path, ": no memory to read ", describe(e)}); }
+inline tl::unexpected<error> no_memory(std::string const& path, extent e) {
+    return fail(errc::full, {path, ": no memory to read ", describe(e)});
+}
 
 /// A published root: which one, where its payload lies and what its payload's checksum is.
 struct root_slot {
@@ -87,15 +98,16 @@ struct root_slot {
 };
 
 struct slot_record {  // 64 bytes, little-endian, crc over the 60 before it
-    std::array<char, 8>         magic{};
-    std::uint64_t               generation = 0;
-    std::uint64_t               offset     = 0;
-    std::uint64_t               size       = 0;
-    std::uint32_t               payload_crc = 0;
+    std::array<char, 8>          magic{};
+    std::uint64_t                generation  = 0;
+    std::uint64_t                offset      = 0;
+    std::uint64_t                size        = 0;
+    std::uint32_t                payload_crc = 0;
     std::array<std::uint8_t, 24> reserved{};
-    std::uint32_t               crc        = 0;
+    std::uint32_t                crc = 0;
 };
-static_assert(sizeof(slot_record) == 64 && offsetof(slot_record, crc) == 60 && std::is_trivially_copyable_v<slot_record>);
+static_assert(sizeof(slot_record) == 64 && offsetof(slot_record, crc) == 60 &&
+              std::is_trivially_copyable_v<slot_record>);
 
 constexpr std::uint64_t slot_offset(std::uint64_t generation) noexcept { return (1 + generation % 2) * page_bytes; }
 
@@ -151,7 +163,7 @@ inline page encode_header(std::string_view signature) {
 
 /// The first 16 KiB of a new file: header, the slot of generation 0, and zeros.
 inline front encode_front(std::string_view signature) {
-    front out{};
+    front      out{};
     auto const header = encode_header(signature);
     auto const slot   = encode_slot({0, {}, crc32c({})});
     std::memcpy(out.data(), header.data(), header.size());
@@ -160,25 +172,28 @@ inline front encode_front(std::string_view signature) {
 }
 
 /// Checks the front of a file of `file_bytes`, of which `bytes` are the first (16 KiB, or the whole file when shorter).
-inline result<void> check_header(byte_view bytes, std::uint64_t file_bytes, std::string const& path, std::string_view signature) {
+inline result<void> check_header(byte_view bytes, std::uint64_t file_bytes, std::string const& path,
+                                 std::string_view signature) {
     if (bytes.size() < header_magic.size() || as_chars(bytes.first(header_magic.size())) != header_magic)
-        return fail(errc::not_ours, {path, " is not a tenon page file: it has ", file_bytes,
-                                     " bytes and does not begin with \"tenon.pg\"; choose another path, or remove it if nobody needs it"});
+        return fail(
+            errc::not_ours,
+            {path, " is not a tenon page file: it has ", file_bytes,
+             " bytes and does not begin with \"tenon.pg\"; choose another path, or remove it if nobody needs it"});
     if (bytes.size() < 12 || file_bytes < data_begin)
-        return fail(errc::corrupt, {path, " was cut short: a page file has at least ", data_begin, " bytes and this one has ", file_bytes,
-                                    "; restore it from a backup"});
+        return fail(errc::corrupt, {path, " was cut short: a page file has at least ", data_begin,
+                                    " bytes and this one has ", file_bytes, "; restore it from a backup"});
     if (auto const version = load<std::uint32_t>(bytes.data() + 8); version != format_version)
-        return fail(errc::wrong_version, {path, " has page file format ", version, " and this program knows format ", format_version,
-                                          "; open it with the program that made it"});
+        return fail(errc::wrong_version, {path, " has page file format ", version, " and this program knows format ",
+                                          format_version, "; open it with the program that made it"});
     auto const said  = load<std::uint32_t>(bytes.data() + page_bytes - 4);
     auto const found = crc32c(bytes.first(page_bytes - 4));
     auto const size  = load<std::uint32_t>(bytes.data() + 16);
     if (said != found || size > max_signature_bytes || load<std::uint32_t>(bytes.data() + 12) != page_bytes)
-        return fail(errc::corrupt, {path, ": the header (offset 0, 4096 bytes) is damaged: its checksum says ", said, " and its bytes give ",
-                                    found, "; restore it from a backup"});
+        return fail(errc::corrupt, {path, ": the header (offset 0, 4096 bytes) is damaged: its checksum says ", said,
+                                    " and its bytes give ", found, "; restore it from a backup"});
     if (auto const made_with = as_chars(bytes.subspan(32, size)); made_with != signature)
-        return fail(errc::wrong_assembly, {path, " was made by \"", std::string(made_with), "\" and is opened by \"", std::string(signature),
-                                           "\"; open it with the database type that made it"});
+        return fail(errc::wrong_assembly, {path, " was made by \"", std::string(made_with), "\" and is opened by \"",
+                                           std::string(signature), "\"; open it with the database type that made it"});
     return {};
 }
 

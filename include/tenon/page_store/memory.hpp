@@ -60,7 +60,8 @@ struct memory_store {
             std::shared_lock const guard(s_->mutex);
             auto const             found = s_->extents.find(e.offset);
             if (found == s_->extents.end() || found->second->bytes().size() != e.size)
-                return fail(errc::corrupt, {s_->path, " (in memory): there is no extent of ", e.size, " bytes at offset ", e.offset});
+                return fail(errc::corrupt,
+                            {s_->path, " (in memory): there is no extent of ", e.size, " bytes at offset ", e.offset});
             return extent_view(found->second->bytes(), found->second);
         }
 
@@ -106,18 +107,22 @@ struct memory_store {
         struct state {
             state(std::string p, bool r) : path(std::move(p)), read_only(r) {}
 
-            std::string                                                             path;
-            bool                                                                    read_only;
-            mutable std::shared_mutex                                               mutex;
+            std::string                                                            path;
+            bool                                                                   read_only;
+            mutable std::shared_mutex                                              mutex;
             std::map<std::uint64_t, std::shared_ptr<detail::pages::aligned_bytes>> extents;
-            std::uint64_t                                                           next = 4096, live_bytes = 0, generation = 0;
-            byte_vector                                                             root;
+            std::uint64_t next = 4096, live_bytes = 0, generation = 0;
+            byte_vector   root;
         };
 
         explicit store(std::unique_ptr<state> s) noexcept : s_(std::move(s)) {}
 
-        static constexpr std::uint64_t space_of(std::uint64_t n) noexcept { return std::max<std::uint64_t>(4096, (n + 4095) / 4096 * 4096); }
-        tl::unexpected<error> read_only() const { return fail(errc::read_only, {s_->path, " (in memory) was opened read-only"}); }
+        static constexpr std::uint64_t space_of(std::uint64_t n) noexcept {
+            return std::max<std::uint64_t>(4096, (n + 4095) / 4096 * 4096);
+        }
+        tl::unexpected<error> read_only() const {
+            return fail(errc::read_only, {s_->path, " (in memory) was opened read-only"});
+        }
 
         std::unique_ptr<state> s_;
     };

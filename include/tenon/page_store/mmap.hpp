@@ -38,10 +38,12 @@ public:
 #else
         constexpr int flags = MAP_PRIVATE | MAP_ANON;
 #endif
-        wish = std::min<std::uint64_t>(std::max(wish, least), std::numeric_limits<std::size_t>::max() / 4) / step * step;
+        wish =
+            std::min<std::uint64_t>(std::max(wish, least), std::numeric_limits<std::size_t>::max() / 4) / step * step;
         for (; wish >= least && wish > 0; wish = wish / 2 / step * step) {
             void* p = ::mmap(nullptr, static_cast<std::size_t>(wish), PROT_NONE, flags, -1, 0);
-            if (p != MAP_FAILED) return std::shared_ptr<address_range>(new address_range(static_cast<std::byte*>(p), wish));
+            if (p != MAP_FAILED)
+                return std::shared_ptr<address_range>(new address_range(static_cast<std::byte*>(p), wish));
         }
         return nullptr;
     }
@@ -55,16 +57,18 @@ public:
 #ifdef __linux__
         from = mapped_;
 #endif
-        from    = std::min(from, mapped_) / step * step;
+        from     = std::min(from, mapped_) / step * step;
         auto end = (to + step - 1) / step * step;
         if (end <= from) return {};
         if (end > size_)
-            return fail(errc::full, {path, " would grow to ", to, " bytes and only ", size_,
-                                     " bytes of addresses are reserved; reopen it, or use mmap_store<> with more ReserveBytes"});
+            return fail(errc::full,
+                        {path, " would grow to ", to, " bytes and only ", size_,
+                         " bytes of addresses are reserved; reopen it, or use mmap_store<> with more ReserveBytes"});
         auto* const at     = base_ + from;
         auto const  length = static_cast<std::size_t>(end - from);
         if (::mmap(at, length, PROT_READ, MAP_SHARED | MAP_FIXED, descriptor, static_cast<off_t>(from)) == MAP_FAILED)
-            return fail(errc::io, {path, ": mapping ", length, " bytes at offset ", from, " failed: ", std::system_category().message(errno)});
+            return fail(errc::io, {path, ": mapping ", length, " bytes at offset ", from,
+                                   " failed: ", std::system_category().message(errno)});
         (void)::madvise(at, length, MADV_RANDOM);  // hints: an error changes nothing but speed
 #ifdef MADV_HUGEPAGE
         (void)::madvise(at, length, MADV_HUGEPAGE);
@@ -93,9 +97,12 @@ struct map_reader {
         auto const least = size + size / 4 + address_range::step;
         auto       range = address_range::reserve(ReserveBytes, least);
         if (!range)
-            return fail(errc::io, {std::string(from.path()), ": the system gave no ", least,
-                                   " bytes of addresses to map the file; raise the limit (ulimit -v) or open it with file_store<>"});
-        if (auto done = range->map(from.descriptor(), 0, size, from.path()); !done) return fail(std::move(done.error()));
+            return fail(
+                errc::io,
+                {std::string(from.path()), ": the system gave no ", least,
+                 " bytes of addresses to map the file; raise the limit (ulimit -v) or open it with file_store<>"});
+        if (auto done = range->map(from.descriptor(), 0, size, from.path()); !done)
+            return fail(std::move(done.error()));
         return map_reader{std::move(range)};
     }
     template <class File>
@@ -125,8 +132,9 @@ struct map_reader {
 /// Use when    the file is local. Prefer file_store<> on network file systems and on 32-bit systems.
 template <std::uint64_t ReserveBytes = (std::uint64_t{1} << 40), std::uint64_t GrowBytes = (std::uint64_t{1} << 20)>
 struct mmap_store {
-    static_assert(ReserveBytes > 0 && GrowBytes > 0,
-                  "tenon: mmap_store<ReserveBytes, GrowBytes> needs positive numbers of bytes; mmap_store<> has good ones");
+    static_assert(
+        ReserveBytes > 0 && GrowBytes > 0,
+        "tenon: mmap_store<ReserveBytes, GrowBytes> needs positive numbers of bytes; mmap_store<> has good ones");
 
     using policy_axis                            = axis::page_store;
     static constexpr std::string_view name       = "mmap_store";
@@ -139,8 +147,10 @@ struct mmap_store {
 
     template <class FS>
     struct checked {
-        static_assert(fits<FS>, "tenon: mmap_store maps files of the operating system and this file system's files have no descriptor(); "
-                                "use posix_files, or file_store<> with this one");
+        static_assert(
+            fits<FS>,
+            "tenon: mmap_store maps files of the operating system and this file system's files have no descriptor(); "
+            "use posix_files, or file_store<> with this one");
         using type = detail::pages::paged_file<FS, detail::pages::map_reader<ReserveBytes>, GrowBytes>;
     };
     template <class FS>

@@ -25,8 +25,7 @@ template <class File>
 result<void> read_exactly(File const& file, std::uint64_t offset, std::span<std::byte> to, std::string_view what) {
     auto got = file.read_at(offset, to);
     if (!got) return fail(std::move(got.error()));
-    if (*got != to.size())
-        return cut_short(file.path(), what, offset, to.size(), *got);
+    if (*got != to.size()) return cut_short(file.path(), what, offset, to.size(), *got);
     return {};
 }
 
@@ -117,14 +116,16 @@ public:
         root_slot   next{s_->current.generation + 1, {}, crc32c(bytes)};
         if (!bytes.empty()) {
             auto at = write(bytes);
-            if (!at) return at.error().kind == errc::full ? fail(std::move(at.error())) : s_->poison(std::move(at.error()));
+            if (!at)
+                return at.error().kind == errc::full ? fail(std::move(at.error())) : s_->poison(std::move(at.error()));
             next.where = *at;
             std::lock_guard const guard(s_->mutex);
             s_->live.erase(at->offset);  // in use, but nobody's to release
         }
         if (auto done = s_->file.sync(); !done) return s_->poison(std::move(done.error()));
         auto const slot = encode_slot(next);
-        if (auto done = s_->file.write_at(slot_offset(next.generation), slot); !done) return s_->poison(std::move(done.error()));
+        if (auto done = s_->file.write_at(slot_offset(next.generation), slot); !done)
+            return s_->poison(std::move(done.error()));
         if (auto done = s_->file.sync(); !done) return s_->poison(std::move(done.error()));
 
         std::lock_guard const guard(s_->mutex);
@@ -184,19 +185,20 @@ private:
     struct state {
         explicit state(file_type f) : file(std::move(f)) {}
 
-        file_type                              file;
-        std::optional<Reader>                  reader;
-        std::atomic<std::uint64_t>             size{0};  // of the file; reads are checked against it
-        std::atomic<bool>                      poisoned{false};
-        std::atomic<bool>                      writes_began{false};
-        bool                                   read_only = false;
-        std::mutex                             publishing;  // taken before mutex
-        std::mutex                             mutex;       // guards all below
-        free_space                             space;
-        std::map<std::uint64_t, std::uint64_t> live;  // extents of the caller: offset -> payload bytes; roots are not in it
-        root_slot                              current;
-        std::optional<root_slot>               previous;
-        byte_vector                            root;
+        file_type                  file;
+        std::optional<Reader>      reader;
+        std::atomic<std::uint64_t> size{0};  // of the file; reads are checked against it
+        std::atomic<bool>          poisoned{false};
+        std::atomic<bool>          writes_began{false};
+        bool                       read_only = false;
+        std::mutex                 publishing;  // taken before mutex
+        std::mutex                 mutex;       // guards all below
+        free_space                 space;
+        std::map<std::uint64_t, std::uint64_t>
+                                 live;  // extents of the caller: offset -> payload bytes; roots are not in it
+        root_slot                current;
+        std::optional<root_slot> previous;
+        byte_vector              root;
 
         result<void> writable() const {
             if (read_only || poisoned.load()) return refused_writes(file.path(), read_only);
@@ -218,12 +220,14 @@ private:
             if (auto done = check_header(head, *bytes, path, signature); !done) return done;
 
             slot_reading read[2];
-            for (std::size_t i = 0; i < 2; ++i) read[i] = decode_slot(byte_view(head).subspan((1 + i) * page_bytes, page_bytes), i);
+            for (std::size_t i = 0; i < 2; ++i)
+                read[i] = decode_slot(byte_view(head).subspan((1 + i) * page_bytes, page_bytes), i);
             if (!read[0].valid && !read[1].valid)
                 return bad_slot(path, "both root slots (offsets 4096 and 8192) are damaged");
-            auto const newest = read[1].valid && (!read[0].valid || read[1].slot.generation > read[0].slot.generation) ? 1u : 0u;
-            auto const other  = 1u - newest;
-            current           = read[newest].slot;
+            auto const newest =
+                read[1].valid && (!read[0].valid || read[1].slot.generation > read[0].slot.generation) ? 1u : 0u;
+            auto const other = 1u - newest;
+            current          = read[newest].slot;
             if (current.generation == 0 && !read[other].blank)
                 return bad_slot(path, "a root was published in the slot at offset 8192, and the slot is damaged");
             auto payload = read_root(current);
@@ -235,7 +239,8 @@ private:
                 auto const apart = where == extent{} || where.offset >= current.where.offset + current.where.size ||
                                    current.where.offset >= where.offset + where.size;
                 if (!placed(where) || !apart)
-                    return bad_root(path, previous->generation, where, "lies outside the file or on top of the root after it");
+                    return bad_root(path, previous->generation, where,
+                                    "lies outside the file or on top of the root after it");
             }
             space = free_space(data_begin, std::max(data_begin, whole_pages(*bytes)));
             if (current.generation == 0 && space.end() > data_begin) space.give(data_begin, space.end() - data_begin);
@@ -261,8 +266,10 @@ private:
             if (!placed(slot.where) || slot.where.size > max_root_bytes)
                 return bad_root(path, slot.generation, slot.where, "lies outside the file, which was cut short");
             byte_vector payload(static_cast<std::size_t>(slot.where.size));
-            if (auto done = read_exactly(file, slot.where.offset, payload, "the root"); !done) return fail(std::move(done.error()));
-            if (crc32c(payload) != slot.payload_crc) return bad_root(path, slot.generation, slot.where, "does not have the checksum it was published with");
+            if (auto done = read_exactly(file, slot.where.offset, payload, "the root"); !done)
+                return fail(std::move(done.error()));
+            if (crc32c(payload) != slot.payload_crc)
+                return bad_root(path, slot.generation, slot.where, "does not have the checksum it was published with");
             return payload;
         }
 
@@ -275,10 +282,8 @@ private:
             auto          fresh = free_space(data_begin, space.end());
             std::uint64_t at    = data_begin;
             for (auto const& e : all) {
-                if (!inside(e, size.load()))
-                    return not_inside(path, e, size.load());
-                if (e.offset < at)
-                    return overlapping(path, e, at);
+                if (!inside(e, size.load())) return not_inside(path, e, size.load());
+                if (e.offset < at) return overlapping(path, e, at);
                 if (e.offset > at) fresh.give(at, e.offset - at);
                 at = e.offset + space_of(e.size);
             }
@@ -293,7 +298,8 @@ private:
 
         result<extent> allocate(std::uint64_t payload) {
             std::lock_guard const guard(mutex);
-            if (payload > std::uint64_t{1} << 62) return too_long(file.path(), errc::too_large, "an extent", payload, std::uint64_t{1} << 62);
+            if (payload > std::uint64_t{1} << 62)
+                return too_long(file.path(), errc::too_large, "an extent", payload, std::uint64_t{1} << 62);
             auto const length = space_of(payload);
             if (size.load() < space.end())  // cut inside its last page: fill it before it is used
                 if (auto done = set_size(space.end()); !done) return fail(std::move(done.error()));
@@ -308,11 +314,12 @@ private:
 
         /// Makes the file long enough for one more block of `length`, with room to spare where the disk allows.
         [[gnu::cold]] result<void> grow(std::uint64_t length) {
-            auto const end     = space.end();
-            auto const least   = end - space.tail() + length;
-            auto const spacing = std::max(whole_pages(GrowBytes), whole_pages(std::min(end / 8, std::uint64_t{1} << 30)));
-            auto       target  = std::max(least, end + spacing);
-            auto       done    = set_size(target);
+            auto const end   = space.end();
+            auto const least = end - space.tail() + length;
+            auto const spacing =
+                std::max(whole_pages(GrowBytes), whole_pages(std::min(end / 8, std::uint64_t{1} << 30)));
+            auto target = std::max(least, end + spacing);
+            auto done   = set_size(target);
             if (!done && target > least) done = set_size(target = least);
             if (done) space.extend(target);
             return done;

@@ -26,20 +26,20 @@ struct index_kind {
         delta()                        = default;
         delta(delta const&)            = delete;
         delta& operator=(delta const&) = delete;
-        void insert(Value const&, byte_view, position) {}
+        void   insert(Value const&, byte_view, position) {}
     };
     struct builder {
-        builder()                          = default;
-        builder(builder const&)            = delete;
-        builder& operator=(builder const&) = delete;
+        builder()                                     = default;
+        builder(builder const&)                       = delete;
+        builder&            operator=(builder const&) = delete;
         void                add(Value const&, byte_view, position) {}
         result<byte_vector> finish() { return byte_vector{}; }
     };
     class part {
     public:
         static result<part> open(byte_view) { return part(0); }
-        part(part&&) noexcept            = default;
-        part& operator=(part&&) noexcept = default;
+        part(part&&) noexcept                    = default;
+        part&         operator=(part&&) noexcept = default;
         std::uint64_t size() const { return 0; }
         result<void>  validate() const { return {}; }
 
@@ -57,7 +57,8 @@ struct queried_index_kind : index_kind<Value> {
     };
     class part : public index_kind<Value>::part {
     public:
-        explicit part(typename index_kind<Value>::part p) noexcept : index_kind<Value>::part(static_cast<typename index_kind<Value>::part&&>(p)) {}
+        explicit part(typename index_kind<Value>::part p) noexcept
+            : index_kind<Value>::part(static_cast<typename index_kind<Value>::part&&>(p)) {}
         static result<part> open(byte_view bytes) {
             auto p = index_kind<Value>::part::open(bytes);
             return part(static_cast<typename index_kind<Value>::part&&>(*p));

@@ -14,7 +14,7 @@ namespace tenon {
 /// Stable addresses until the arena ends. One thread allocates; bytes() may be asked by any.
 class arena {
 public:
-    arena() = default;
+    arena()                        = default;
     arena(arena const&)            = delete;
     arena& operator=(arena const&) = delete;
 

@@ -41,7 +41,8 @@ inline constexpr auto column_shapes = []<std::size_t... C>(std::index_sequence<C
         if constexpr (has_zone<Column>() && column_codec<Column>::fixed_size != 0) return &widen_zone_by<Column>;
         else return nullptr;
     };
-    return std::array<column_shape, Schema::size>{column_shape{Schema::fixed_sizes[C], widen(std::type_identity<typename Schema::template column_type<C>>{})}...};
+    return std::array<column_shape, Schema::size>{
+        column_shape{Schema::fixed_sizes[C], widen(std::type_identity<typename Schema::template column_type<C>>{})}...};
 }(std::make_index_sequence<Schema::size>{});
 
 /// run_builder_core - what a builder does whatever its table's columns and indexes are.
@@ -50,11 +51,17 @@ class run_builder_core {
 public:
     run_builder_core(run_builder_core const&)            = delete;
     run_builder_core& operator=(run_builder_core const&) = delete;
-    std::uint64_t rows() const noexcept { return stamps_.size(); }
+    std::uint64_t     rows() const noexcept { return stamps_.size(); }
 
 protected:
-    run_builder_core(std::shared_ptr<Store> store, std::size_t block_bytes, std::size_t fixed_key, std::span<column_shape const> shapes)
-        : store_(std::move(store)), block_bytes_(block_bytes), keys_(fixed_key), shapes_(shapes), columns_(shapes.size()), zones_here_(shapes.size()) {}
+    run_builder_core(std::shared_ptr<Store> store, std::size_t block_bytes, std::size_t fixed_key,
+                     std::span<column_shape const> shapes)
+        : store_(std::move(store)),
+          block_bytes_(block_bytes),
+          keys_(fixed_key),
+          shapes_(shapes),
+          columns_(shapes.size()),
+          zones_here_(shapes.size()) {}
     ~run_builder_core() {
         for (auto e : written_) store_->release(e);
     }
@@ -70,7 +77,7 @@ protected:
     }
     result<void> add_columns(byte_view const* columns, bool tombstone) {
         for (std::size_t c = 0; c < shapes_.size(); ++c) {
-            auto& to         = columns_[c];
+            auto&      to    = columns_[c];
             auto const shape = shapes_[c];
             if (shape.fixed_size != 0) {
                 if (tombstone) to.data.resize(to.data.size() + shape.fixed_size);
@@ -181,7 +188,8 @@ class run_builder : public detail::run_builder_core<Store, typename Table::filte
         using type = std::tuple<typename I::kind_type::builder...>;
     };
     static constexpr std::size_t fixed_key =
-        Table::key_type::size == 1 && key_codec<std::tuple_element_t<0, typename Table::key_type::tuple_type>>::exact_u64
+        Table::key_type::size == 1 &&
+                key_codec<std::tuple_element_t<0, typename Table::key_type::tuple_type>>::exact_u64
             ? key_codec<std::tuple_element_t<0, typename Table::key_type::tuple_type>>::size
             : 0;
 
@@ -194,8 +202,9 @@ public:
         auto const where = this->rows();
         this->add_key(key, at, tombstone);
         if (!tombstone) {
-            auto const done = [&]<std::size_t... I>(std::index_sequence<I...>) { return (index<I>(columns, key, where) && ...); }(
-                std::make_index_sequence<Table::index_count>{});
+            auto const done = [&]<std::size_t... I>(std::index_sequence<I...>) {
+                return (index<I>(columns, key, where) && ...);
+            }(std::make_index_sequence<Table::index_count>{});
             if (!done) return fail(errc::corrupt, {"table ", Table::name, ": a row's indexed member does not decode"});
         }
         return this->add_columns(columns, tombstone);

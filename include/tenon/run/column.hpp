@@ -46,8 +46,8 @@ concept scalar = (std::is_arithmetic_v<T> && sizeof(T) <= 8) || std::is_enum_v<T
 template <class T>
 struct copied_column {
     static constexpr std::size_t fixed_size = sizeof(T);
-    static void encode(byte_vector& out, T const& value) { put(out, value); }
-    static bool decode(byte_view bytes, T& value) {
+    static void                  encode(byte_vector& out, T const& value) { put(out, value); }
+    static bool                  decode(byte_view bytes, T& value) {
         if (bytes.size() != sizeof(T)) return false;
         std::memcpy(&value, bytes.data(), sizeof(T));
         return true;
@@ -63,8 +63,8 @@ struct column_codec<T> : detail::copied_column<T> {
 template <>
 struct column_codec<bool> {
     static constexpr std::size_t fixed_size = 1;
-    static void encode(byte_vector& out, bool const& value) { out.push_back(std::byte{value}); }
-    static bool decode(byte_view bytes, bool& value) {
+    static void                  encode(byte_vector& out, bool const& value) { out.push_back(std::byte{value}); }
+    static bool                  decode(byte_view bytes, bool& value) {
         if (bytes.size() != 1 || bytes[0] > std::byte{1}) return false;
         value = bytes[0] == std::byte{1};
         return true;
@@ -88,7 +88,8 @@ struct column_codec<uuid> : detail::copied_column<uuid> {
     static std::string name() { return "uuid"; }
 };
 template <class Clock, class Duration>
-struct column_codec<std::chrono::time_point<Clock, Duration>> : detail::copied_column<std::chrono::time_point<Clock, Duration>> {
+struct column_codec<std::chrono::time_point<Clock, Duration>>
+    : detail::copied_column<std::chrono::time_point<Clock, Duration>> {
     static std::string name() {
         return "time(" + std::to_string(Duration::period::num) + "/" + std::to_string(Duration::period::den) + ")";
     }
@@ -96,18 +97,20 @@ struct column_codec<std::chrono::time_point<Clock, Duration>> : detail::copied_c
 template <>
 struct column_codec<std::string> {
     static constexpr std::size_t fixed_size = 0;
-    static void encode(byte_vector& out, std::string const& value) { put_bytes(out, as_bytes(value)); }
-    static bool decode(byte_view bytes, std::string& value) {
+    static void                  encode(byte_vector& out, std::string const& value) { put_bytes(out, as_bytes(value)); }
+    static bool                  decode(byte_view bytes, std::string& value) {
         value.assign(as_chars(bytes));
         return true;
     }
     static std::string name() { return "string"; }
 };
 template <class T>
-    requires(detail::scalar<T> || std::is_same_v<T, std::byte>) && (!std::is_same_v<T, bool>)
+requires(detail::scalar<T> || std::is_same_v<T, std::byte>) && (!std::is_same_v<T, bool>)
 struct column_codec<std::vector<T>> {
     static constexpr std::size_t fixed_size = 0;
-    static void encode(byte_vector& out, std::vector<T> const& value) { put_bytes(out, std::as_bytes(std::span(value))); }
+    static void                  encode(byte_vector& out, std::vector<T> const& value) {
+        put_bytes(out, std::as_bytes(std::span(value)));
+    }
     static bool decode(byte_view bytes, std::vector<T>& value) {
         if (bytes.size() % sizeof(T) != 0) return false;
         value.resize(bytes.size() / sizeof(T));
@@ -120,10 +123,10 @@ struct column_codec<std::vector<T>> {
     }
 };
 template <class T>
-    requires requires { column_codec<T>::fixed_size; }
+requires requires { column_codec<T>::fixed_size; }
 struct column_codec<std::optional<T>> {
     static constexpr std::size_t fixed_size = 0;
-    static void encode(byte_vector& out, std::optional<T> const& value) {
+    static void                  encode(byte_vector& out, std::optional<T> const& value) {
         out.push_back(std::byte{value.has_value()});
         if (value) column_codec<T>::encode(out, *value);
     }
@@ -145,7 +148,8 @@ concept column_value = std::default_initializable<T> && requires(byte_vector& ou
     { column_codec<T>::name() } -> std::convertible_to<std::string>;
 };
 
-static_assert(column_value<std::uint64_t> && column_value<std::string> && column_value<std::optional<lonlat>> && column_value<bool>);
+static_assert(column_value<std::uint64_t> && column_value<std::string> && column_value<std::optional<lonlat>> &&
+              column_value<bool>);
 static_assert(!column_value<int*>);
 
 }  // namespace tenon

@@ -36,8 +36,8 @@ namespace tenon {
 /// returns false.
 template <class K>
 concept index_kind = std::default_initializable<typename K::delta> && std::default_initializable<typename K::builder> &&
-                     requires(typename K::delta d, typename K::builder b, typename K::part const p, typename K::value_type const& v,
-                              byte_view bytes, position at) {
+                     requires(typename K::delta d, typename K::builder b, typename K::part const p,
+                              typename K::value_type const& v, byte_view bytes, position at) {
                          { K::describe() } -> std::convertible_to<std::string>;
                          { K::check(v) } -> std::same_as<result<void>>;
                          { K::weight(v) } -> std::same_as<std::uint64_t>;

@@ -19,13 +19,13 @@ namespace tenon {
 
 /// One version of a row. Immutable but for `dead`, which only the owner of an uncommitted write set uses.
 struct row_version {
-    timestamp     at;           ///< commit; in a write set the number of the operation
-    row_version*  older;        ///< of the same key in the same memtable, or nullptr
-    position      where;        ///< ordinal in the memtable
+    timestamp     at;     ///< commit; in a write set the number of the operation
+    row_version*  older;  ///< of the same key in the same memtable, or nullptr
+    position      where;  ///< ordinal in the memtable
     std::uint32_t key_size;
     std::uint32_t record_size;
     bool          tombstone;
-    bool          dead = false; ///< rolled back to a savepoint
+    bool          dead = false;  ///< rolled back to a savepoint
 
     byte_view key() const noexcept { return {bytes(), key_size}; }
     byte_view record() const noexcept { return {bytes() + (key_size + 7u) / 8 * 8, record_size}; }
@@ -53,9 +53,9 @@ class memtable {
             return *this;
         }
     };
-    using map_type                   = typename Table::map_policy::template map<std::string_view, head, std::less<>>;
+    using map_type                  = typename Table::map_policy::template map<std::string_view, head, std::less<>>;
     static constexpr bool lock_free = Table::map_policy::concurrent_reads;
-    using shared_lock                = std::shared_lock<std::shared_mutex>;
+    using shared_lock               = std::shared_lock<std::shared_mutex>;
 
     template <class Tuple>
     struct deltas_of;
@@ -68,7 +68,7 @@ public:
     using table_type  = Table;
     using deltas_type = typename deltas_of<typename Table::indexes>::type;
 
-    memtable() = default;
+    memtable()                           = default;
     memtable(memtable const&)            = delete;
     memtable& operator=(memtable const&) = delete;
 
@@ -77,8 +77,12 @@ public:
     row_version* add(byte_view key, byte_view record, bool tombstone, timestamp at, bool index = true) {
         auto const  key_room = (key.size() + 7) / 8 * 8;
         auto* const memory   = arena_.allocate(sizeof(row_version) + key_room + record.size());
-        auto* const v        = new (memory) row_version{at, nullptr, versions_.size(), static_cast<std::uint32_t>(key.size()),
-                                                 static_cast<std::uint32_t>(record.size()), tombstone};
+        auto* const v        = new (memory) row_version{at,
+                                                 nullptr,
+                                                 versions_.size(),
+                                                 static_cast<std::uint32_t>(key.size()),
+                                                 static_cast<std::uint32_t>(record.size()),
+                                                 tombstone};
         if (!key.empty()) std::memcpy(memory + sizeof(row_version), key.data(), key.size());
         if (!record.empty()) std::memcpy(memory + sizeof(row_version) + key_room, record.data(), record.size());
         {
@@ -105,7 +109,9 @@ public:
             if (v->tombstone || v->dead) continue;
             byte_view columns[Table::schema_type::size];
             if (!Table::schema_type::split(v->record(), columns)) continue;
-            [&]<std::size_t... I>(std::index_sequence<I...>) { (feed<I>(columns, v), ...); }(std::make_index_sequence<Table::index_count>{});
+            [&]<std::size_t... I>(std::index_sequence<I...>) {
+                (feed<I>(columns, v), ...);
+            }(std::make_index_sequence<Table::index_count>{});
         }
     }
 
@@ -129,20 +135,34 @@ public:
     /// Memory held by versions and map; deltas come on top.
     std::size_t bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }
     template <std::size_t I>
-    auto const& delta() const noexcept { return std::get<I>(deltas_); }
+    auto const& delta() const noexcept {
+        return std::get<I>(deltas_);
+    }
 
     /// Walks keys in order, each with its newest version at or before a timestamp (keys without one are skipped).
     class cursor {
     public:
         cursor(memtable const& table, timestamp upto) : table_(&table), upto_(upto), at_(table.map_.cursor()) {}
 
-        void seek(byte_view key) { move([&] { at_.seek(as_chars(key)); }, true); }
-        void seek_before(byte_view key) { move([&] { at_.seek_before(as_chars(key)); }, false); }
-        void seek_first() { move([&] { at_.seek_first(); }, true); }
-        void seek_last() { move([&] { at_.seek_last(); }, false); }
+        void seek(byte_view key) {
+            move([&] { at_.seek(as_chars(key)); }, true);
+        }
+        void seek_before(byte_view key) {
+            move([&] { at_.seek_before(as_chars(key)); }, false);
+        }
+        void seek_first() {
+            move([&] { at_.seek_first(); }, true);
+        }
+        void seek_last() {
+            move([&] { at_.seek_last(); }, false);
+        }
         bool valid() const noexcept { return version_ != nullptr; }
-        void next() { move([&] { step(true); }, true); }
-        void prev() { move([&] { step(false); }, false); }
+        void next() {
+            move([&] { step(true); }, true);
+        }
+        void prev() {
+            move([&] { step(false); }, false);
+        }
         row_version const* version() const noexcept { return version_; }
         byte_view          key() const noexcept { return version_->key(); }
 
@@ -190,16 +210,17 @@ private:
     void feed(byte_view const (&columns)[Table::schema_type::size], row_version const* v) {
         using spec = typename Table::template index_spec<I>;
         typename spec::kind_type::value_type value{};
-        if (Table::schema_type::extract(columns, typename spec::key_type{}, value)) std::get<I>(deltas_).insert(value, v->key(), v->where);
+        if (Table::schema_type::extract(columns, typename spec::key_type{}, value))
+            std::get<I>(deltas_).insert(value, v->key(), v->where);
     }
 
-    mutable std::shared_mutex    mutex_;
-    arena                        arena_;
-    map_type                     map_;
-    append_vector<row_version*>  versions_;
-    deltas_type                  deltas_;
-    position                     fed_ = 0;
-    std::atomic<std::size_t>     bytes_{0};
+    mutable std::shared_mutex   mutex_;
+    arena                       arena_;
+    map_type                    map_;
+    append_vector<row_version*> versions_;
+    deltas_type                 deltas_;
+    position                    fed_ = 0;
+    std::atomic<std::size_t>    bytes_{0};
 };
 
 }  // namespace tenon

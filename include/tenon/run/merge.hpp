@@ -21,7 +21,8 @@ struct merge_choice {
 
 /// Size-tiered: the newest group of at least `fan_in` neighbours of which none is more than four times as large as the
 /// smallest is joined. Runs above max_rows are left alone. A row is so rewritten O(log n) times.
-inline merge_choice choose_merge(std::span<std::uint64_t const> rows_newest_first, std::size_t fan_in, std::uint64_t max_rows) {
+inline merge_choice choose_merge(std::span<std::uint64_t const> rows_newest_first, std::size_t fan_in,
+                                 std::uint64_t max_rows) {
     for (std::size_t first = 0; first + 1 < rows_newest_first.size(); ++first) {
         std::uint64_t low = ~std::uint64_t{0}, high = 0, sum = 0;
         std::size_t   last = first;
@@ -60,7 +61,8 @@ public:
         started_ = true;
         from_    = heads_.size();  // of the smallest key; ties go to the newest run
         for (std::size_t i = 0; i < heads_.size(); ++i)
-            if (heads_[i].at < heads_[i].keys->size() && (from_ == heads_.size() || heads_[from_].key > heads_[i].key)) from_ = i;
+            if (heads_[i].at < heads_[i].keys->size() && (from_ == heads_.size() || heads_[from_].key > heads_[i].key))
+                from_ = i;
         if (from_ == heads_.size()) return false;
         key_.assign(heads_[from_].key);
         auto dead = heads_[from_].run->is_tombstone(at());
@@ -100,8 +102,9 @@ private:
 /// Every snapshot that could see a dropped version pins the runs that hold it, so it is still there for that snapshot.
 /// Cost O(rows log runs) plus the building of each index part.
 template <class Table, page_store Store>
-[[gnu::noinline]] result<run_descriptor> merge_runs(std::shared_ptr<Store> store, std::span<std::shared_ptr<run<Table, Store> const> const> runs,
-                                  bool oldest_included, std::size_t block_bytes) {
+[[gnu::noinline]] result<run_descriptor> merge_runs(std::shared_ptr<Store>                                    store,
+                                                    std::span<std::shared_ptr<run<Table, Store> const> const> runs,
+                                                    bool oldest_included, std::size_t block_bytes) {
     detail::merge_walk<typename run<Table, Store>::core_type> walk;
     for (auto const& r : runs)
         if (auto done = walk.add(*r); !done) return fail(std::move(done).error());
@@ -114,7 +117,8 @@ template <class Table, page_store Store>
         byte_view columns[Table::schema_type::size];
         if (!walk.dead())
             if (auto done = runs[walk.from()]->columns(walk.at(), columns); !done) return fail(std::move(done).error());
-        if (auto done = builder.add(walk.key(), walk.when(), walk.dead(), columns); !done) return fail(std::move(done).error());
+        if (auto done = builder.add(walk.key(), walk.when(), walk.dead(), columns); !done)
+            return fail(std::move(done).error());
     }
 }
 

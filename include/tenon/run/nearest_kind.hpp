@@ -18,17 +18,22 @@ namespace tenon {
 template <std::size_t N, vector_index Vector>
 struct nearest_kind {
     using value_type = std::array<float, N>;
-    static std::string   describe() { return "nearest " + std::string(Vector::name) + " " + std::string(Vector::metric::name); }
+    static std::string describe() {
+        return "nearest " + std::string(Vector::name) + " " + std::string(Vector::metric::name);
+    }
     static std::uint64_t weight(value_type const&) noexcept { return 0; }
     static result<void>  check(value_type const& v) {
         for (std::size_t i = 0; i < N; ++i)
-            if (!std::isfinite(v[i])) return fail(errc::invalid_argument, {"a vector index holds finite numbers: element ", i, " is not"});
+            if (!std::isfinite(v[i]))
+                return fail(errc::invalid_argument, {"a vector index holds finite numbers: element ", i, " is not"});
         return {};
     }
 
     struct delta : Vector::delta {
         delta() : Vector::delta(N) {}
-        void insert(value_type const& v, byte_view, position at) { Vector::delta::insert(std::span<float const>(v), at); }
+        void insert(value_type const& v, byte_view, position at) {
+            Vector::delta::insert(std::span<float const>(v), at);
+        }
     };
     class builder {
     public:
@@ -49,8 +54,9 @@ struct nearest_kind {
         if (p.size() != entries.size())
             return fail(errc::corrupt, {entries.size(), " vectors expected, ", p.size(), " found"});
         for (std::size_t i = 0; i < entries.size(); ++i) {
-            auto const& row = entries[i].first;
-            float const self = Vector::metric::distance(row.data(), row.data(), N), stored = Vector::metric::distance(row.data(), p.row(i).data(), N);
+            auto const& row    = entries[i].first;
+            float const self   = Vector::metric::distance(row.data(), row.data(), N),
+                        stored = Vector::metric::distance(row.data(), p.row(i).data(), N);
             if (p.where(i) != entries[i].second || std::abs(self - stored) > 1e-4f * std::max(1.0f, std::abs(self)))
                 return fail(errc::corrupt, {"vector ", i, " is not that of its row"});
         }

@@ -57,10 +57,11 @@ class ordered_builder {
 public:
     explicit ordered_builder(std::size_t fixed) : fixed_(fixed) {}
     result<byte_vector> finish() {
-        std::sort(entries_.begin(), entries_.end(), [&](entry const& a, entry const& b) {  // stable_sort is deprecated code to clang
-            auto const x = text(a), y = text(b);
-            return x != y ? x < y : a.at < b.at;
-        });
+        std::sort(entries_.begin(), entries_.end(),
+                  [&](entry const& a, entry const& b) {  // stable_sort is deprecated code to clang
+                      auto const x = text(a), y = text(b);
+                      return x != y ? x < y : a.at < b.at;
+                  });
         typename sorted_keys<Index>::builder keys(fixed_);
         byte_vector                          out;
         put(out, std::uint64_t{entries_.size()});
@@ -114,7 +115,8 @@ public:
     result<void>              validate() const { return keys_.validate(); }
 
 private:
-    ordered_part(std::span<position const> positions, sorted_keys<Index> keys) : positions_(positions), keys_(std::move(keys)) {}
+    ordered_part(std::span<position const> positions, sorted_keys<Index> keys)
+        : positions_(positions), keys_(std::move(keys)) {}
     std::span<position const> positions_;
     sorted_keys<Index>        keys_;
 };
@@ -129,13 +131,14 @@ private:
 /// On disk     a header, sorted_keys over the encoded values, positions (docs/formats/run.md)
 /// Threads     delta: one writer, any number of readers without locks.
 template <class Value, ordered_index Index>
-    requires key_encodable<Value>
+requires key_encodable<Value>
 struct ordered_kind {
     using value_type = Value;
     static std::string   describe() { return "ordered " + std::string(Index::name); }
     static std::uint64_t weight(Value const&) noexcept { return 0; }
     static result<void>  check(Value const& v) {
-        if (!key_codec<Value>::encodable(v)) return fail(errc::invalid_argument, "an ordered index cannot hold NaN: it has no place in the order");
+        if (!key_codec<Value>::encodable(v))
+            return fail(errc::invalid_argument, "an ordered index cannot hold NaN: it has no place in the order");
         return {};
     }
 

@@ -18,11 +18,11 @@ namespace tenon {
 
 /// What a root stores of a run.
 struct run_descriptor {
-    std::uint64_t        rows = 0, tombstones = 0, bytes = 0;
-    timestamp            first = 0, last = 0;  ///< commits that the run covers
-    extent               keys, stamps, filter, directory;
-    std::vector<extent>  parts;                ///< one for each index of the table
-    std::vector<extent>  blocks;               ///< from the directory, not stored in the root
+    std::uint64_t       rows = 0, tombstones = 0, bytes = 0;
+    timestamp           first = 0, last = 0;  ///< commits that the run covers
+    extent              keys, stamps, filter, directory;
+    std::vector<extent> parts;   ///< one for each index of the table
+    std::vector<extent> blocks;  ///< from the directory, not stored in the root
 
     void put(byte_vector& out) const {
         for (auto n : {rows, tombstones, bytes, first, last}) tenon::put(out, n);
@@ -56,7 +56,8 @@ namespace detail {
 /// Columns that have zones: numbers, whose key bytes fit 64 bits.
 template <class T>
 constexpr bool has_zone() {
-    if constexpr ((std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) || std::is_enum_v<T>) return key_codec<T>::exact_u64;
+    if constexpr ((std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) || std::is_enum_v<T>)
+        return key_codec<T>::exact_u64;
     else return false;
 }
 template <class T>
@@ -108,9 +109,11 @@ public:
             auto const at = in.get<std::uint64_t>();
             if (!in.ok()) return bad("shorter than its header");
             if (Schema::fixed_sizes[c] != 0) {
-                if (!view_array(bytes, at, std::uint64_t{out.rows_} * Schema::fixed_sizes[c], out.data_[c])) return bad("a column leaves the block");
+                if (!view_array(bytes, at, std::uint64_t{out.rows_} * Schema::fixed_sizes[c], out.data_[c]))
+                    return bad("a column leaves the block");
             } else {
-                if (!view_array(bytes, at, std::uint64_t{out.rows_} + 1, out.offsets_[c])) return bad("a column's offsets leave the block");
+                if (!view_array(bytes, at, std::uint64_t{out.rows_} + 1, out.offsets_[c]))
+                    return bad("a column's offsets leave the block");
                 out.data_[c] = bytes.subspan(static_cast<std::size_t>(at) + (std::size_t{out.rows_} + 1) * 4);
             }
         }
@@ -120,7 +123,8 @@ public:
 
     /// The bytes of a column of a row; empty for bytes that leave the block, which then decode to nothing.
     byte_view column(std::size_t c, std::uint32_t row) const noexcept {
-        if (Schema::fixed_sizes[c] != 0) return data_[c].subspan(std::size_t{row} * Schema::fixed_sizes[c], Schema::fixed_sizes[c]);
+        if (Schema::fixed_sizes[c] != 0)
+            return data_[c].subspan(std::size_t{row} * Schema::fixed_sizes[c], Schema::fixed_sizes[c]);
         auto const first = offsets_[c][row], last = offsets_[c][row + 1];
         if (first > last || last > data_[c].size()) return {};
         return data_[c].subspan(first, last - first);
@@ -162,7 +166,8 @@ public:
             auto bytes = read(descriptor_.keys, view);
             if (!bytes) return fail(std::move(bytes).error());
             auto keys = keys_type::open(*bytes);
-            if (keys && keys->size() != descriptor_.rows) return fail(errc::corrupt, "run: as many keys as rows were expected");
+            if (keys && keys->size() != descriptor_.rows)
+                return fail(errc::corrupt, "run: as many keys as rows were expected");
             return keys;
         });
     }
@@ -219,12 +224,13 @@ protected:
     }
 
     result<void> read_directory() {
-        auto const bad = [&](char const* what) { return fail(errc::corrupt, {"run of table ", table_, ": ", what}); };
+        auto const bad  = [&](char const* what) { return fail(errc::corrupt, {"run of table ", table_, ": ", what}); };
         auto       view = store_->read(descriptor_.directory);
         if (!view) return fail(std::move(view).error().while_("reading a run's directory"));
         byte_reader in(view->bytes());
         auto const  n = in.get<std::uint64_t>();
-        if (n > in.left() / (sizeof(block_entry) + columns_ * sizeof(zone))) return bad("directory shorter than its blocks");
+        if (n > in.left() / (sizeof(block_entry) + columns_ * sizeof(zone)))
+            return bad("directory shorter than its blocks");
         blocks_.resize(static_cast<std::size_t>(n));
         descriptor_.blocks.clear();
         for (auto& b : blocks_) {
@@ -245,7 +251,7 @@ protected:
         keep = std::move(*v);
         return keep.bytes();
     }
-    result<byte_view> read_block(std::size_t b, extent_view& keep) const { return read(blocks_[b].where, keep); }
+    result<byte_view>     read_block(std::size_t b, extent_view& keep) const { return read(blocks_[b].where, keep); }
     tl::unexpected<error> no_row(position at) const {
         return fail(errc::corrupt, {"run of table ", table_, ": an index names row ", at, " of ", size()});
     }
@@ -256,7 +262,8 @@ private:
             auto bytes = read(descriptor_.stamps, view);
             if (!bytes) return fail(std::move(bytes).error());
             std::span<std::uint64_t const> out;
-            if (!view_array(*bytes, 0, descriptor_.rows, out)) return fail(errc::corrupt, "run: fewer commit timestamps than rows");
+            if (!view_array(*bytes, 0, descriptor_.rows, out))
+                return fail(errc::corrupt, "run: fewer commit timestamps than rows");
             return out;
         });
         if (!s) return fail(std::move(s).error());
@@ -264,16 +271,16 @@ private:
         return (**s)[at];
     }
 
-    std::shared_ptr<Store>                         store_;
-    run_descriptor                                 descriptor_;
-    std::string_view                               table_;
-    std::size_t                                    columns_;
-    std::vector<block_entry>                       blocks_;
-    std::vector<zone>                              zones_;
-    lazily<keys_type>                              keys_;
-    lazily<std::span<std::uint64_t const>>         stamps_;
-    lazily<typename Filter::view>                  filter_;
-    mutable std::atomic<bool>                      obsolete_{false};
+    std::shared_ptr<Store>                 store_;
+    run_descriptor                         descriptor_;
+    std::string_view                       table_;
+    std::size_t                            columns_;
+    std::vector<block_entry>               blocks_;
+    std::vector<zone>                      zones_;
+    lazily<keys_type>                      keys_;
+    lazily<std::span<std::uint64_t const>> stamps_;
+    lazily<typename Filter::view>          filter_;
+    mutable std::atomic<bool>              obsolete_{false};
 };
 
 }  // namespace detail
@@ -312,14 +319,16 @@ public:
         return out;
     }
 
-    run(std::shared_ptr<Store> store, run_descriptor d) : core(std::move(store), std::move(d), Table::name, schema_type::size) {}
+    run(std::shared_ptr<Store> store, run_descriptor d)
+        : core(std::move(store), std::move(d), Table::name, schema_type::size) {}
 
     result<block_view<schema_type> const*> block(std::size_t b) const {
         return open_blocks_[b].get([&](extent_view& view) -> result<block_view<schema_type>> {
             auto bytes = this->read_block(b, view);
             if (!bytes) return fail(std::move(bytes).error());
             auto opened = block_view<schema_type>::open(*bytes);
-            if (opened && opened->rows() != this->block_first(b + 1) - this->block_first(b)) return fail(errc::corrupt, "block of rows: another number of rows than its run says");
+            if (opened && opened->rows() != this->block_first(b + 1) - this->block_first(b))
+                return fail(errc::corrupt, "block of rows: another number of rows than its run says");
             return opened;
         });
     }
@@ -335,7 +344,8 @@ public:
     result<void> row(position at, row_type& out) const {
         byte_view c[schema_type::size];
         if (auto done = columns(at, c); !done) return done;
-        if (!schema_type::decode(c, out)) return fail(errc::corrupt, {"run of table ", Table::name, ": row ", at, " does not decode"});
+        if (!schema_type::decode(c, out))
+            return fail(errc::corrupt, {"run of table ", Table::name, ": row ", at, " does not decode"});
         return {};
     }
 

@@ -17,10 +17,12 @@ namespace tenon {
 template <auto... Members>
 struct key_of {
     static_assert(sizeof...(Members) > 0, "tenon::key<>: name at least one member, as in tenon::key<&row::id>");
-    static_assert((data_member<Members> && ...), "tenon::key<>: takes pointers to data members, as in tenon::key<&row::id>");
+    static_assert((data_member<Members> && ...),
+                  "tenon::key<>: takes pointers to data members, as in tenon::key<&row::id>");
     static constexpr std::size_t size = sizeof...(Members);
-    using row_type   = std::tuple_element_t<0, std::tuple<member_class_t<Members>...>>;
-    static_assert((std::is_same_v<row_type, member_class_t<Members>> && ...), "tenon::key<>: the members must belong to one row type");
+    using row_type                    = std::tuple_element_t<0, std::tuple<member_class_t<Members>...>>;
+    static_assert((std::is_same_v<row_type, member_class_t<Members>> && ...),
+                  "tenon::key<>: the members must belong to one row type");
     using tuple_type = std::tuple<member_value_t<Members>...>;
     using value_type = std::conditional_t<size == 1, std::tuple_element_t<0, tuple_type>, tuple_type>;
 
@@ -59,7 +61,8 @@ template <class Key, class Value>
 void encode_key_value(byte_vector& out, Value const& value) {
     if constexpr (Key::size == 1) {
         using stored = typename Key::value_type;
-        if constexpr (std::is_same_v<std::remove_cvref_t<Value>, std::tuple<stored>>) key_codec<stored>::encode(out, std::get<0>(value));
+        if constexpr (std::is_same_v<std::remove_cvref_t<Value>, std::tuple<stored>>)
+            key_codec<stored>::encode(out, std::get<0>(value));
         else key_codec<stored>::encode(out, static_cast<stored const&>(stored(value)));
     } else {
         constexpr std::size_t given = std::tuple_size_v<std::remove_cvref_t<Value>>;
@@ -79,14 +82,19 @@ void encode_key_value(byte_vector& out, Value const& value) {
 template <auto... Members>
 struct schema {
     static_assert(sizeof...(Members) > 0, "tenon::columns<>: name at least one member, as in tenon::columns<&row::id>");
-    static_assert((data_member<Members> && ...), "tenon::columns<>: takes pointers to data members, as in tenon::columns<&row::id>");
+    static_assert((data_member<Members> && ...),
+                  "tenon::columns<>: takes pointers to data members, as in tenon::columns<&row::id>");
     static constexpr std::size_t size = sizeof...(Members);
-    using row_type = std::tuple_element_t<0, std::tuple<member_class_t<Members>...>>;
-    static_assert((std::is_same_v<row_type, member_class_t<Members>> && ...), "tenon::columns<>: the members must belong to one row type");
+    using row_type                    = std::tuple_element_t<0, std::tuple<member_class_t<Members>...>>;
+    static_assert((std::is_same_v<row_type, member_class_t<Members>> && ...),
+                  "tenon::columns<>: the members must belong to one row type");
     static_assert(detail::all_differ<key_of<Members>...>, "tenon::columns<>: a member is named twice; name each once");
-    static_assert((column_value<member_value_t<Members>> && ...), "tenon::columns<>: a member has a type that no column holds; use numbers, enumerations, std::string, tenon::lonlat, uuid, time, or std::array, std::vector or std::optional of these, or specialise tenon::column_codec");
+    static_assert((column_value<member_value_t<Members>> && ...),
+                  "tenon::columns<>: a member has a type that no column holds; use numbers, enumerations, std::string, "
+                  "tenon::lonlat, uuid, time, or std::array, std::vector or std::optional of these, or specialise "
+                  "tenon::column_codec");
     template <std::size_t I>
-    using column_type = std::tuple_element_t<I, std::tuple<member_value_t<Members>...>>;
+    using column_type                          = std::tuple_element_t<I, std::tuple<member_value_t<Members>...>>;
     static constexpr std::size_t fixed_sizes[] = {column_codec<member_value_t<Members>>::fixed_size...};
 
     /// The ordinal of a member, or size when it is not a column.
@@ -108,7 +116,8 @@ struct schema {
     /// The bytes of each column of a record; false when the record is malformed.
     static bool split(byte_view record, byte_view (&columns)[size]) {
         byte_reader in(record);
-        for (std::size_t i = 0; i < size; ++i) columns[i] = fixed_sizes[i] != 0 ? in.get_bytes(fixed_sizes[i]) : in.get_sized();
+        for (std::size_t i = 0; i < size; ++i)
+            columns[i] = fixed_sizes[i] != 0 ? in.get_bytes(fixed_sizes[i]) : in.get_sized();
         return in.ok() && in.at_end();
     }
     static bool decode(byte_view const (&columns)[size], row_type& row) {
@@ -133,7 +142,8 @@ struct schema {
     }
 
 private:
-    [[gnu::cold, gnu::noinline]] static void describe_one(std::string& out, std::string_view member, std::string const& type) {
+    [[gnu::cold, gnu::noinline]] static void describe_one(std::string& out, std::string_view member,
+                                                          std::string const& type) {
         if (!out.empty()) out += ',';
         out.append(member).append(":").append(type);
     }

@@ -8,8 +8,8 @@
 #include "tenon/core/units.hpp"
 #include "tenon/ordered_index/concept.hpp"
 
-#include <array>
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -53,7 +53,7 @@ public:
         result<byte_vector> finish() {
             auto model = Index::template build<std::uint64_t>(projections_);
             if (!model) return fail(std::move(model).error());
-            header h{magic, projections_.size(), fixed_, 0, 0, bytes_.size(), 0, model->size()};
+            header      h{magic, projections_.size(), fixed_, 0, 0, bytes_.size(), 0, model->size()};
             byte_vector out(sizeof(header));
             put_bytes(out, std::as_bytes(std::span(projections_)));
             if (fixed_ == 0) {
@@ -76,8 +76,9 @@ public:
     };
 
     static result<sorted_keys> open(byte_view bytes) {
-        auto const bad = [](char const* what) { return fail(errc::corrupt, {"sorted keys: ", what,
-                                                                            "; the part does not hold what was written"}); };
+        auto const bad = [](char const* what) {
+            return fail(errc::corrupt, {"sorted keys: ", what, "; the part does not hold what was written"});
+        };
         if (bytes.size() < sizeof(header)) return bad("shorter than their header");
         auto const  h = load<header>(bytes.data());
         sorted_keys out;
@@ -86,7 +87,8 @@ public:
         out.fixed_ = static_cast<std::size_t>(h.fixed_size);
         if (!view_array(bytes, sizeof(header), h.count, out.projections_)) return bad("projections leave the part");
         if (h.fixed_size == 0) {
-            if (h.count == ~std::uint64_t{0} || !view_array(bytes, h.offsets_at, h.count + 1, out.offsets_)) return bad("offsets leave the part");
+            if (h.count == ~std::uint64_t{0} || !view_array(bytes, h.offsets_at, h.count + 1, out.offsets_))
+                return bad("offsets leave the part");
             if (!view_array(bytes, h.bytes_at, h.bytes_size, out.bytes_)) return bad("key bytes leave the part");
         }
         byte_view model;
@@ -142,7 +144,8 @@ public:
             if (fixed_ == 0 && (offsets_[i] > offsets_[i + 1] || offsets_[i + 1] > bytes_.size()))
                 return fail(errc::corrupt, {"sorted keys: offsets of key ", i, " are out of order"});
             auto const k = key(i, a);
-            if (key_projection(k) != projections_[i]) return fail(errc::corrupt, {"sorted keys: projection of key ", i, " is wrong"});
+            if (key_projection(k) != projections_[i])
+                return fail(errc::corrupt, {"sorted keys: projection of key ", i, " is wrong"});
             if (i > 0 && as_chars(key(i - 1, b)) > as_chars(k))
                 return fail(errc::corrupt, {"sorted keys: key ", i, " is smaller than the one before"});
         }
@@ -150,9 +153,9 @@ public:
     }
 
 private:
-    std::size_t                                                    fixed_ = 0;
-    std::span<std::uint64_t const>                                 projections_, offsets_;
-    byte_view                                                      bytes_;
+    std::size_t                                                 fixed_ = 0;
+    std::span<std::uint64_t const>                              projections_, offsets_;
+    byte_view                                                   bytes_;
     std::optional<typename Index::template view<std::uint64_t>> index_;
 };
 

@@ -16,7 +16,7 @@ struct spatial_kind {
     static result<void>  check(lonlat p) {
         if (is_valid(p)) return {};
         return fail(errc::invalid_argument, {"longitude ", p.lon, ", latitude ", p.lat,
-                                             " is not a place: degrees in [-180, 180] and [-90, 90] are expected"});
+                                              " is not a place: degrees in [-180, 180] and [-90, 90] are expected"});
     }
 
     struct delta : Spatial::delta {

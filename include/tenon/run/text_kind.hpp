@@ -23,7 +23,8 @@ struct text_kind {
         std::size_t at   = 0;
         auto const  text = joined(v);
         if (valid_utf8(text, &at)) return {};
-        return fail(errc::invalid_text, {"a text index holds UTF-8: byte ", at, " of \"", printable(text), "\" is none"});
+        return fail(errc::invalid_text,
+                     {"a text index holds UTF-8: byte ", at, " of \"", printable(text), "\" is none"});
     }
 
     struct delta : Text::delta {
@@ -47,15 +48,18 @@ private:
     static std::string joined(Value const& v) {
         if constexpr (std::is_same_v<Value, std::string>) return v;
         else
-            return std::apply([](auto const&... texts) {
-                std::string out;
-                ((out += out.empty() ? texts : "\n" + texts), ...);
-                return out;
-            }, v);
+            return std::apply(
+                [](auto const&... texts) {
+                    std::string out;
+                    ((out += out.empty() ? texts : "\n" + texts), ...);
+                    return out;
+                },
+                v);
     }
     static std::string printable(std::string_view text) {
         std::string out;
-        for (char c : text.substr(0, 80)) out += static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e ? '?' : c;
+        for (char c : text.substr(0, 80))
+            out += static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e ? '?' : c;
         return out;
     }
 };

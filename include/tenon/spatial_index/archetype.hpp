@@ -31,7 +31,7 @@ struct spatial_index_policy {
         template <class Visit>
         void within(lonlat_box const&, Visit&&) const {}
         template <class Accept>
-        void closest(lonlat, std::size_t, Accept&&, std::vector<near_hit>&) const {}
+        void          closest(lonlat, std::size_t, Accept&&, std::vector<near_hit>&) const {}
         std::uint64_t size() const { return 0; }
     };
     struct view {
@@ -39,7 +39,7 @@ struct spatial_index_policy {
         template <class Visit>
         void within(lonlat_box const&, Visit&&) const {}
         template <class Accept>
-        void closest(lonlat, std::size_t, Accept&&, std::vector<near_hit>&) const {}
+        void          closest(lonlat, std::size_t, Accept&&, std::vector<near_hit>&) const {}
         std::uint64_t size() const { return 0; }
         result<void>  validate() const { return {}; }
         template <class Visit>

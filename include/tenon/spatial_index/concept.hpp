@@ -23,14 +23,18 @@ struct point_entry {
 
 /// A neighbour: great-circle metres (metric/haversine.hpp) and the position of its row.
 struct near_hit {
-    double   metres = 0;
-    position at     = 0;
+    double                metres                         = 0;
+    position              at                             = 0;
     friend constexpr bool operator==(near_hit, near_hit) = default;
 };
 
 namespace archetype {
-struct accept_all { bool operator()(position) const { return true; } };
-struct visit_all { bool operator()(position) const { return true; } };
+struct accept_all {
+    bool operator()(position) const { return true; }
+};
+struct visit_all {
+    bool operator()(position) const { return true; }
+};
 }  // namespace archetype
 
 /// What both halves of a spatial index answer.
@@ -57,15 +61,16 @@ concept spatial_queries = requires(X const x, lonlat p, lonlat_box b, std::size_
 /// | `v.validate()` | full check of the structure, O(n) |
 /// | `v.each(visit)` | `visit(position, lonlat)` for every entry: for cross-checks |
 template <class S>
-concept spatial_index =
-    std::same_as<typename S::policy_axis, axis::spatial_index> && spatial_queries<typename S::delta> && spatial_queries<typename S::view> &&
-    requires(typename S::delta d, typename S::view const v, lonlat p, position at, std::span<point_entry const> entries, byte_view bytes) {
-        { S::name } -> std::convertible_to<std::string_view>;
-        d.insert(p, at);
-        { S::build(entries) } -> std::same_as<result<byte_vector>>;
-        { S::view::open(bytes) } -> std::same_as<result<typename S::view>>;
-        { v.validate() } -> std::same_as<result<void>>;
-        v.each([](position, lonlat) {});
-    };
+concept spatial_index = std::same_as<typename S::policy_axis, axis::spatial_index> &&
+                        spatial_queries<typename S::delta> && spatial_queries<typename S::view> &&
+                        requires(typename S::delta d, typename S::view const v, lonlat p, position at,
+                                 std::span<point_entry const> entries, byte_view bytes) {
+                            { S::name } -> std::convertible_to<std::string_view>;
+                            d.insert(p, at);
+                            { S::build(entries) } -> std::same_as<result<byte_vector>>;
+                            { S::view::open(bytes) } -> std::same_as<result<typename S::view>>;
+                            { v.validate() } -> std::same_as<result<void>>;
+                            v.each([](position, lonlat) {});
+                        };
 
 }  // namespace tenon

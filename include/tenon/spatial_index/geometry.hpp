@@ -127,8 +127,8 @@ public:
                 return square(std::sin((lat - at_.lat) * (radian / 2))) + across * std::cos(lat * radian);
             };
             double const c = cos_lat_ * std::cos(d);
-            h = c >= 0 ? at(std::max(b.south, std::min(b.north, std::atan2(sin_lat_, c) / radian)))
-                       : std::min(at(b.south), at(b.north));
+            h              = c >= 0 ? at(std::max(b.south, std::min(b.north, std::atan2(sin_lat_, c) / radian)))
+                                    : std::min(at(b.south), at(b.north));
         }
         // Both this and haversine_metres carry a few units of 2^-53 in h; near the antipode that is 0.1 m.
         h = std::min(1.0, h) - 1e-14;
@@ -177,8 +177,10 @@ private:
     static bool less(near_hit const& a, near_hit const& b) noexcept {
         return a.metres != b.metres ? a.metres < b.metres : a.at < b.at;
     }
-    bool full() const noexcept { return out_.size() - first_ >= k_; }
-    std::vector<near_hit>::iterator begin() const noexcept { return out_.begin() + static_cast<std::ptrdiff_t>(first_); }
+    bool                            full() const noexcept { return out_.size() - first_ >= k_; }
+    std::vector<near_hit>::iterator begin() const noexcept {
+        return out_.begin() + static_cast<std::ptrdiff_t>(first_);
+    }
 
     std::vector<near_hit>& out_;
     std::size_t            first_, k_;

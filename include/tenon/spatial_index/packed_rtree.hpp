@@ -33,8 +33,9 @@ namespace detail {
 /// The place of a point on a Hilbert curve of order 32 over the whole globe.
 inline std::uint64_t hilbert_key(lonlat p) noexcept {
     constexpr double cells = 4294967295.0;
-    auto x = static_cast<std::uint32_t>((p.lon + 180) / 360 * cells), y = static_cast<std::uint32_t>((p.lat + 90) / 180 * cells);
-    std::uint64_t key = 0;
+    auto             x     = static_cast<std::uint32_t>((p.lon + 180) / 360 * cells),
+         y                 = static_cast<std::uint32_t>((p.lat + 90) / 180 * cells);
+    std::uint64_t key      = 0;
     for (std::uint32_t bit = 1U << 31; bit != 0; bit >>= 1) {
         bool const right = (x & bit) != 0, up = (y & bit) != 0;
         key = key << 2 | static_cast<std::uint64_t>(right ? (up ? 2 : 3) : (up ? 1 : 0));
@@ -71,8 +72,8 @@ struct packed_rtree_layout {
 
     std::uint64_t lon = 0, lat = 0, at = 0, west = 0, south = 0, east = 0, north = 0, end = 0;  // byte offsets
     std::uint64_t nodes  = 0;                                                                   // of all levels
-    unsigned      levels = 0;                                                                   // level 0 stands over the entries
-    std::array<std::uint64_t, max_levels> first{}, count{};                                     // nodes of a level
+    unsigned      levels = 0;                                // level 0 stands over the entries
+    std::array<std::uint64_t, max_levels> first{}, count{};  // nodes of a level
 
     /// Precondition: n <= 2^56.
     explicit constexpr packed_rtree_layout(std::uint64_t n) noexcept {
@@ -82,16 +83,16 @@ struct packed_rtree_layout {
             count[levels] = below;
             nodes += below;
         }
-        std::uint64_t to   = sizeof(packed_rtree_header);
-        auto const    take = [&to](std::uint64_t values) { return std::exchange(to, (to + values * 8 + 63) / 64 * 64); };
-        lon   = take(n);
-        lat   = take(n);
-        at    = take(n);
-        west  = take(nodes);
-        south = take(nodes);
-        east  = take(nodes);
-        north = take(nodes);
-        end   = to;
+        std::uint64_t to = sizeof(packed_rtree_header);
+        auto const take  = [&to](std::uint64_t values) { return std::exchange(to, (to + values * 8 + 63) / 64 * 64); };
+        lon              = take(n);
+        lat              = take(n);
+        at               = take(n);
+        west             = take(nodes);
+        south            = take(nodes);
+        east             = take(nodes);
+        north            = take(nodes);
+        end              = to;
     }
 };
 
@@ -121,7 +122,8 @@ struct packed_rtree_layout {
 /// Use when    points are static, as in a run; prefer spatial_scan below some hundred points.
 template <unsigned NodeSize = 16>
 struct packed_rtree {
-    static_assert(NodeSize >= 2 && NodeSize <= 64, "tenon: packed_rtree<NodeSize>: choose 2 to 64 children a node; 16 is a good start");
+    static_assert(NodeSize >= 2 && NodeSize <= 64,
+                  "tenon: packed_rtree<NodeSize>: choose 2 to 64 children a node; 16 is a good start");
 
     using policy_axis                      = axis::spatial_index;
     static constexpr std::string_view name = "tenon.packed_rtree/1";
@@ -134,7 +136,9 @@ struct packed_rtree {
         view() noexcept = default;
 
         static result<view> open(byte_view bytes) {
-            constexpr auto corrupt = [](std::string what) { return fail(errc::corrupt, {"packed_rtree: ", std::move(what)}); };
+            constexpr auto corrupt = [](std::string what) {
+                return fail(errc::corrupt, {"packed_rtree: ", std::move(what)});
+            };
             header const expected;
             if (bytes.size() < sizeof(header))
                 return corrupt("a header needs 64 bytes, there are " + std::to_string(bytes.size()));
@@ -142,21 +146,26 @@ struct packed_rtree {
             if (std::memcmp(h.magic, expected.magic, sizeof h.magic) != 0)
                 return corrupt("the bytes at offset 0 are not \"tenon.packed_rtree/1\"");
             if (h.node_size != NodeSize)
-                return fail(errc::wrong_assembly, {"packed_rtree: made with ", h.node_size, " children a node, opened as packed_rtree<",
-                                                   NodeSize, ">: open it with the policy that made it"});
+                return fail(errc::wrong_assembly,
+                            {"packed_rtree: made with ", h.node_size, " children a node, opened as packed_rtree<",
+                             NodeSize, ">: open it with the policy that made it"});
             if (h.entries > bytes.size() / 24)
-                return corrupt("offset 32 says " + std::to_string(h.entries) + " entries, more than " + std::to_string(bytes.size()) + " bytes can hold");
+                return corrupt("offset 32 says " + std::to_string(h.entries) + " entries, more than " +
+                               std::to_string(bytes.size()) + " bytes can hold");
             layout const l(h.entries);
             if (h.levels != l.levels)
-                return corrupt("offset 28 says " + std::to_string(h.levels) + " levels, " + std::to_string(h.entries) + " entries have " + std::to_string(l.levels));
+                return corrupt("offset 28 says " + std::to_string(h.levels) + " levels, " + std::to_string(h.entries) +
+                               " entries have " + std::to_string(l.levels));
             if (h.bytes != bytes.size() || l.end != bytes.size())
-                return corrupt(std::to_string(h.entries) + " entries take " + std::to_string(l.end) + " bytes, offset 40 says " + std::to_string(h.bytes) +
-                               ", there are " + std::to_string(bytes.size()));
+                return corrupt(std::to_string(h.entries) + " entries take " + std::to_string(l.end) +
+                               " bytes, offset 40 says " + std::to_string(h.bytes) + ", there are " +
+                               std::to_string(bytes.size()));
             view       v;
             auto const n = h.entries;
-            if (!(view_array(bytes, l.lon, n, v.lon_) && view_array(bytes, l.lat, n, v.lat_) && view_array(bytes, l.at, n, v.at_) &&
-                  view_array(bytes, l.west, l.nodes, v.west_) && view_array(bytes, l.south, l.nodes, v.south_) &&
-                  view_array(bytes, l.east, l.nodes, v.east_) && view_array(bytes, l.north, l.nodes, v.north_)))
+            if (!(view_array(bytes, l.lon, n, v.lon_) && view_array(bytes, l.lat, n, v.lat_) &&
+                  view_array(bytes, l.at, n, v.at_) && view_array(bytes, l.west, l.nodes, v.west_) &&
+                  view_array(bytes, l.south, l.nodes, v.south_) && view_array(bytes, l.east, l.nodes, v.east_) &&
+                  view_array(bytes, l.north, l.nodes, v.north_)))
                 return corrupt("the bytes do not start at a multiple of 8 in memory");
             v.layout_ = l;
             return v;
@@ -237,7 +246,9 @@ struct packed_rtree {
 
         /// Checks both invariants, that points are valid and that positions are distinct. O(n log n).
         result<void> validate() const {
-            constexpr auto corrupt = [](std::string what) { return fail(errc::corrupt, {"packed_rtree: ", std::move(what)}); };
+            constexpr auto corrupt = [](std::string what) {
+                return fail(errc::corrupt, {"packed_rtree: ", std::move(what)});
+            };
             std::vector<position> seen(at_.begin(), at_.end());
             std::sort(seen.begin(), seen.end());
             if (auto const twice = std::adjacent_find(seen.begin(), seen.end()); twice != seen.end())
@@ -253,7 +264,8 @@ struct packed_rtree {
             for (unsigned level = 0; level < layout_.levels; ++level)
                 for (std::uint64_t i = 0; i < layout_.count[level]; ++i)
                     if (node const n{level, i}; bounds(n) != least_bounds(n))
-                        return corrupt("node " + std::to_string(i) + " of level " + std::to_string(level) + " does not have the box of its children");
+                        return corrupt("node " + std::to_string(i) + " of level " + std::to_string(level) +
+                                       " does not have the box of its children");
             return {};
         }
 
@@ -286,7 +298,8 @@ struct packed_rtree {
             auto begin = n.index, end = n.index + 1;
             for (unsigned level = 0; level <= n.level; ++level) {
                 begin *= NodeSize;
-                end = std::min(end * NodeSize, level == n.level ? std::uint64_t{at_.size()} : layout_.count[n.level - level - 1]);
+                end = std::min(end * NodeSize,
+                               level == n.level ? std::uint64_t{at_.size()} : layout_.count[n.level - level - 1]);
             }
             return {begin, end};
         }
@@ -312,7 +325,7 @@ struct packed_rtree {
 
     static result<byte_vector> build(std::span<point_entry const> entries) {
         if (auto ok = detail::check_points(entries, "packed_rtree"); !ok) return fail(std::move(ok).error());
-        std::uint64_t const n = entries.size();
+        std::uint64_t const                         n = entries.size();
         detail::packed_rtree_layout<NodeSize> const l(n);
 
         std::vector<std::pair<std::uint64_t, std::uint64_t>> order;  // key, index: positions ascend with the index
@@ -320,7 +333,7 @@ struct packed_rtree {
         for (std::uint64_t i = 0; i < n; ++i) order.emplace_back(detail::hilbert_key(entries[i].where), i);
         std::sort(order.begin(), order.end());
 
-        byte_vector out(static_cast<std::size_t>(l.end));
+        byte_vector                 out(static_cast<std::size_t>(l.end));
         detail::packed_rtree_header h;
         h.node_size = NodeSize;
         h.levels    = l.levels;

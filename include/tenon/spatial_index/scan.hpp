@@ -32,9 +32,9 @@ inline result<void> check_points(std::span<point_entry const> entries, std::stri
     for (std::size_t i = 0; i < entries.size(); ++i) {
         auto const& e = entries[i];
         if (!is_valid(e.where))
-            return fail(errc::invalid_argument, {std::string(who), ": the point of position ", e.at, " (longitude ", e.where.lon,
-                                                 ", latitude ", e.where.lat,
-                                                 ") is not on the globe: longitudes are in [-180, 180], latitudes in [-90, 90]"});
+            return fail(errc::invalid_argument,
+                        {std::string(who), ": the point of position ", e.at, " (longitude ", e.where.lon, ", latitude ",
+                         e.where.lat, ") is not on the globe: longitudes are in [-180, 180], latitudes in [-90, 90]"});
         if (i != 0 && entries[i - 1].at >= e.at)
             return fail(errc::unsorted_keys, {std::string(who), ": position ", e.at, " follows ", entries[i - 1].at,
                                               ": hand in entries in ascending position"});
@@ -114,7 +114,9 @@ struct spatial_scan {
         view() noexcept = default;
 
         static result<view> open(byte_view bytes) {
-            constexpr auto corrupt = [](std::string what) { return fail(errc::corrupt, {"spatial_scan: ", std::move(what)}); };
+            constexpr auto corrupt = [](std::string what) {
+                return fail(errc::corrupt, {"spatial_scan: ", std::move(what)});
+            };
             detail::spatial_scan_header const expected;
             if (bytes.size() < sizeof expected)
                 return corrupt("a header needs 64 bytes, there are " + std::to_string(bytes.size()));
@@ -122,11 +124,13 @@ struct spatial_scan {
             if (std::memcmp(h.magic, expected.magic, sizeof h.magic) != 0)
                 return corrupt("the bytes at offset 0 are not \"tenon.spatial_scan/1\"");
             if (h.bytes != bytes.size() || h.entries > bytes.size() / 24 || bytes_of(h.entries) != bytes.size())
-                return corrupt("offset 24 says " + std::to_string(h.entries) + " entries, offset 32 " + std::to_string(h.bytes) + " bytes, there are " +
-                               std::to_string(bytes.size()) + " bytes");
+                return corrupt("offset 24 says " + std::to_string(h.entries) + " entries, offset 32 " +
+                               std::to_string(h.bytes) + " bytes, there are " + std::to_string(bytes.size()) +
+                               " bytes");
             view       v;
             auto const n = h.entries;
-            if (!(view_array(bytes, 64, n, v.lon_) && view_array(bytes, 64 + n * 8, n, v.lat_) && view_array(bytes, 64 + n * 16, n, v.at_)))
+            if (!(view_array(bytes, 64, n, v.lon_) && view_array(bytes, 64 + n * 8, n, v.lat_) &&
+                  view_array(bytes, 64 + n * 16, n, v.at_)))
                 return corrupt("the bytes do not start at a multiple of 8 in memory");
             return v;
         }

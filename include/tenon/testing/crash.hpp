@@ -77,16 +77,18 @@ struct sweep_report {
 
     bool        passed() const noexcept { return operations > 0 && states > 0 && found.passed(); }
     std::string text() const {
-        return std::to_string(operations) + " operations, " + std::to_string(states) + " + " + std::to_string(recovery_states) +
-               " disk states, " + std::to_string(found.failed()) + " failed checks\n" + found.text();
+        return std::to_string(operations) + " operations, " + std::to_string(states) + " + " +
+               std::to_string(recovery_states) + " disk states, " + std::to_string(found.failed()) +
+               " failed checks\n" + found.text();
     }
 };
 
 template <class W>
-concept crash_workload = std::copy_constructible<W> && requires(W w, simulated_files disk, journal& j, journal const& cj, report& r) {
-    w.run(disk, j);
-    w.verify(disk, cj, r);
-};
+concept crash_workload =
+    std::copy_constructible<W> && requires(W w, simulated_files disk, journal& j, journal const& cj, report& r) {
+        w.run(disk, j);
+        w.verify(disk, cj, r);
+    };
 
 namespace detail {
 
@@ -113,7 +115,9 @@ public:
             disk.crash_at(n);
             W(workload_).run(disk, steps);
             auto const place = "crash at operation " + disk.operation_text(n);
-            if (!out_.found.check(disk.crashed(), place + ": the workload did fewer operations than before; it must be deterministic")) continue;
+            if (!out_.found.check(disk.crashed(),
+                                  place + ": the workload did fewer operations than before; it must be deterministic"))
+                continue;
             states(disk, steps, place, n);
         }
         return std::move(out_);

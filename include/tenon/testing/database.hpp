@@ -27,30 +27,32 @@ struct specimen {
     std::int64_t         amount = 0;
     lonlat               where;
     std::array<float, 4> look{};
-    friend bool operator==(specimen const&, specimen const&) = default;
+    friend bool          operator==(specimen const&, specimen const&) = default;
 };
 
 /// The table that run_sequence drives; add `tenon::primary<&specimen::id, ...>` and any of `ordered<&specimen::amount>`,
 /// `text<&specimen::name>`, `spatial<&specimen::where>`, `nearest<&specimen::look>`, with the policies to be tried.
 template <class... Specs>
-using specimen_table = table<"specimens", specimen, columns<&specimen::id, &specimen::name, &specimen::amount, &specimen::where, &specimen::look>, Specs...>;
+using specimen_table =
+    table<"specimens", specimen,
+          columns<&specimen::id, &specimen::name, &specimen::amount, &specimen::where, &specimen::look>, Specs...>;
 
 /// What a sequence is like; the defaults keep few rows alive and change them often.
 struct sequence_plan {
-    std::string   path         = "sequence.tenon";
-    std::uint64_t keys         = 1500;   ///< rows there can be at most
-    std::size_t   flush_every  = 600;    ///< steps, on average; 0 never. The same for the others
+    std::string   path          = "sequence.tenon";
+    std::uint64_t keys          = 1500;  ///< rows there can be at most
+    std::size_t   flush_every   = 600;   ///< steps, on average; 0 never. The same for the others
     std::size_t   compact_every = 4000;
-    std::size_t   reopen_every = 2500;   ///< ignored when nothing outlives the database object
-    std::size_t   all_every    = 1500;   ///< comparisons of every row
-    double        queries      = 0.2;    ///< of all steps
-    double        least_recall = 1.0;    ///< of nearest<>; below 1 for approximate indexes
+    std::size_t   reopen_every  = 2500;  ///< ignored when nothing outlives the database object
+    std::size_t   all_every     = 1500;  ///< comparisons of every row
+    double        queries       = 0.2;   ///< of all steps
+    double        least_recall  = 1.0;   ///< of nearest<>; below 1 for approximate indexes
 };
 
 /// What a sequence did, so that a test can tell that it happened.
 struct sequence_counts {
-    std::uint64_t writes = 0, commits = 0, rollbacks = 0, savepoints = 0, conflicts = 0, queries = 0, old_snapshots = 0, flushes = 0, merges = 0, reopened = 0,
-                  replayed = 0;
+    std::uint64_t writes = 0, commits = 0, rollbacks = 0, savepoints = 0, conflicts = 0, queries = 0, old_snapshots = 0,
+                  flushes = 0, merges = 0, reopened = 0, replayed = 0;
     double recall = 1;
 };
 
@@ -61,8 +63,10 @@ struct word {
     char const* text;
     unsigned    id;
 };
-inline constexpr word words[] = {{"harbour", 0}, {"Harbour", 0}, {"north", 1}, {"NORTH", 1}, {"Z\xC3\xBCrich", 2}, {"zurich", 2}, {"mill", 3}, {"Caf\xC3\xA9", 4},
-                                 {"CAFE", 4}, {"lake", 5}, {"42", 6}, {"old", 7}, {"\xC3\x98", 8}, {"rare", 9}, {"new", 10}, {"town", 11}};
+inline constexpr word     words[]  = {{"harbour", 0},       {"Harbour", 0}, {"north", 1}, {"NORTH", 1},
+                                      {"Z\xC3\xBCrich", 2}, {"zurich", 2},  {"mill", 3},  {"Caf\xC3\xA9", 4},
+                                      {"CAFE", 4},          {"lake", 5},    {"42", 6},    {"old", 7},
+                                      {"\xC3\x98", 8},      {"rare", 9},    {"new", 10},  {"town", 11}};
 inline constexpr unsigned word_ids = 12;
 
 /// A row, and what the oracle knows of its text without any analyzer.
@@ -85,7 +89,9 @@ struct vector_policy<nearest_kind<N, V>> {
 inline double metres(lonlat a, lonlat b) {
     constexpr double rad  = std::numbers::pi / 180;
     double const     dlat = std::sin((b.lat - a.lat) * rad / 2), dlon = std::sin((b.lon - a.lon) * rad / 2);
-    return 2 * 6371008.8 * std::asin(std::sqrt(std::min(1.0, dlat * dlat + std::cos(a.lat * rad) * std::cos(b.lat * rad) * dlon * dlon)));
+    return 2 * 6371008.8 *
+           std::asin(
+               std::sqrt(std::min(1.0, dlat * dlat + std::cos(a.lat * rad) * std::cos(b.lat * rad) * dlon * dlon)));
 }
 inline double cosine_distance(std::array<float, 4> const& a, std::array<float, 4> const& b) {
     double ab = 0, aa = 0, bb = 0;
@@ -99,17 +105,19 @@ inline double cosine_distance(std::array<float, 4> const& a, std::array<float, 4
 
 template <class Db>
 class driver {
-    using engine = typename Db::engine_type;
+    using engine                   = typename Db::engine_type;
     static constexpr std::size_t T = detail::table_of_row<typename engine::tables, specimen>;
-    static_assert(T < std::tuple_size_v<typename engine::tables>, "run_sequence: the database needs a tenon::testing::specimen_table");
-    using table = std::tuple_element_t<T, typename engine::tables>;
-    static constexpr std::size_t none      = table::index_count;
-    static constexpr std::size_t ordered_i = table::template find_index<key_of<&specimen::amount>, detail::is_ordered>();
+    static_assert(T < std::tuple_size_v<typename engine::tables>,
+                  "run_sequence: the database needs a tenon::testing::specimen_table");
+    using table                       = std::tuple_element_t<T, typename engine::tables>;
+    static constexpr std::size_t none = table::index_count;
+    static constexpr std::size_t ordered_i =
+        table::template find_index<key_of<&specimen::amount>, detail::is_ordered>();
     static constexpr std::size_t spatial_i = table::template find_index<key_of<&specimen::where>, detail::is_spatial>();
     static constexpr std::size_t text_i    = table::template find_index<key_of<&specimen::name>, detail::is_text>();
     static constexpr std::size_t nearest_i = table::template find_index<key_of<&specimen::look>, detail::is_nearest>();
-    static constexpr bool persists  = engine::store_persists || engine::log_persists;
-    static constexpr bool conflicts = engine::recipe_type::concurrency::validates_writes;
+    static constexpr bool        persists  = engine::store_persists || engine::log_persists;
+    static constexpr bool        conflicts = engine::recipe_type::concurrency::validates_writes;
 
     struct undo {
         std::uint64_t        key;
@@ -142,7 +150,8 @@ public:
         }
         if constexpr (nearest_i != none) {
             counts_.recall = wanted_ == 0 ? 1.0 : static_cast<double>(found_) / static_cast<double>(wanted_);
-            check(counts_.recall >= plan_.least_recall, "nearest<>: recall " + std::to_string(counts_.recall) + ", expected " + std::to_string(plan_.least_recall));
+            check(counts_.recall >= plan_.least_recall, "nearest<>: recall " + std::to_string(counts_.recall) +
+                                                            ", expected " + std::to_string(plan_.least_recall));
         }
         held_.clear();
         if (db_) {
@@ -156,7 +165,9 @@ private:
     template <class Sentence>
     bool check(bool holds, Sentence const& sentence, std::source_location where = std::source_location::current()) {
         if (holds) return report_.check(true, {}, where);
-        return report_.check(false, std::string(sentence) + " [seed " + std::to_string(seed_) + ", step " + std::to_string(step_) + "]", where);
+        return report_.check(
+            false, std::string(sentence) + " [seed " + std::to_string(seed_) + ", step " + std::to_string(step_) + "]",
+            where);
     }
     template <class R>
     bool ok(R const& r, char const* what, std::source_location where = std::source_location::current()) {
@@ -220,7 +231,8 @@ private:
         known k;
         k.row.id     = id;
         k.row.amount = random_.below(50) == 0 ? static_cast<std::int64_t>(random_()) : random_.between(-300, 300);
-        k.row.where  = {static_cast<double>(random_.between(-1800, 1800)) / 10, static_cast<double>(random_.between(-900, 900)) / 10};
+        k.row.where  = {static_cast<double>(random_.between(-1800, 1800)) / 10,
+                        static_cast<double>(random_.between(-900, 900)) / 10};
         for (auto& x : k.row.look) x = static_cast<float>(random_.between(-100, 100)) / 16;
         for (auto n = random_.below(6); n > 0; --n) {
             auto const& w = words[random_.below(std::size(words))];
@@ -264,7 +276,8 @@ private:
         } else {  // an error marks the transaction; going back to a savepoint clears it
             auto const here = tx_->save();
             done            = what < 8 ? tx_->insert(made.row) : tx_->update(made.row);
-            check(!done && done.error().kind == (what < 8 ? errc::duplicate_key : errc::not_found), "insert of a row that is there, update of one that is not: an error");
+            check(!done && done.error().kind == (what < 8 ? errc::duplicate_key : errc::not_found),
+                  "insert of a row that is there, update of one that is not: an error");
             tx_->rollback_to(here);
         }
     }
@@ -396,13 +409,21 @@ private:
         if (random_.below(12) == 0) low.reset();
         if (random_.below(12) == 0) high.reset();
         std::vector<specimen const*> expected;
-        for (auto it = low ? m.lower_bound(*low) : m.begin(); it != m.end() && (!high || it->first < *high); ++it) expected.push_back(&it->second.row);
+        for (auto it = low ? m.lower_bound(*low) : m.begin(); it != m.end() && (!high || it->first < *high); ++it)
+            expected.push_back(&it->second.row);
         auto const direction = random_.below(2) == 0 ? order::ascending : order::descending;
         if (direction == order::descending) std::reverse(expected.begin(), expected.end());
-        if (low && high) same_rows(v.template range<&specimen::id>(*low, *high, direction), expected, "range over the primary key");
-        else if (low) same_rows(v.template range<&specimen::id>(*low, std::nullopt, direction), expected, "range over the primary key without an upper end");
-        else if (high) same_rows(v.template range<&specimen::id>(std::nullopt, *high, direction), expected, "range over the primary key without a lower end");
-        else same_rows(v.template range<&specimen::id>(std::nullopt, std::nullopt, direction), expected, "range over the whole primary key");
+        if (low && high)
+            same_rows(v.template range<&specimen::id>(*low, *high, direction), expected, "range over the primary key");
+        else if (low)
+            same_rows(v.template range<&specimen::id>(*low, std::nullopt, direction), expected,
+                      "range over the primary key without an upper end");
+        else if (high)
+            same_rows(v.template range<&specimen::id>(std::nullopt, *high, direction), expected,
+                      "range over the primary key without a lower end");
+        else
+            same_rows(v.template range<&specimen::id>(std::nullopt, std::nullopt, direction), expected,
+                      "range over the whole primary key");
     }
     template <class View>
     void ordered_range(View const& v, model const& m) {
@@ -412,17 +433,23 @@ private:
             std::vector<specimen const*> expected;
             for (auto const& [id, k] : m)
                 if (k.row.amount >= low && (open_end || k.row.amount < high)) expected.push_back(&k.row);
-            std::sort(expected.begin(), expected.end(), [](auto* a, auto* b) { return std::pair(a->amount, a->id) < std::pair(b->amount, b->id); });
+            std::sort(expected.begin(), expected.end(),
+                      [](auto* a, auto* b) { return std::pair(a->amount, a->id) < std::pair(b->amount, b->id); });
             auto const direction = random_.below(2) == 0 ? order::ascending : order::descending;
             if (direction == order::descending) std::reverse(expected.begin(), expected.end());
-            if (open_end) same_rows(v.template range<&specimen::amount>(low, std::nullopt, direction), expected, "range over an ordered index without an upper end");
-            else same_rows(v.template range<&specimen::amount>(low, high, direction), expected, "range over an ordered index");
+            if (open_end)
+                same_rows(v.template range<&specimen::amount>(low, std::nullopt, direction), expected,
+                          "range over an ordered index without an upper end");
+            else
+                same_rows(v.template range<&specimen::amount>(low, high, direction), expected,
+                          "range over an ordered index");
         }
     }
     /// Hits in no order: the same rows, each once.
     template <class Hits>
     void same_set(Hits&& hits, std::set<std::uint64_t> expected, model const& m, char const* what) {
-        check(hits.size() == expected.size(), std::string(what) + ": " + std::to_string(expected.size()) + " rows expected, " + std::to_string(hits.size()) + " found");
+        check(hits.size() == expected.size(), std::string(what) + ": " + std::to_string(expected.size()) +
+                                                  " rows expected, " + std::to_string(hits.size()) + " found");
         for (;;) {
             auto const h = hits.next();
             if (!ok(h, what) || !*h) break;
@@ -454,30 +481,38 @@ private:
     }
     /// Ranked hits: `rank_of(row)` by the oracle, smaller is better.
     template <class Hits, class Rank, class Own>
-    void same_ranking(Hits&& hits, std::vector<double> expected, std::size_t k, model const& m, Rank rank_of, Own own, double slack, char const* what) {
+    void same_ranking(Hits&& hits, std::vector<double> expected, std::size_t k, model const& m, Rank rank_of, Own own,
+                      double slack, char const* what) {
         std::sort(expected.begin(), expected.end());
         if (expected.size() > k) expected.resize(k);
-        check(hits.size() == expected.size(), std::string(what) + ": " + std::to_string(expected.size()) + " hits expected, " + std::to_string(hits.size()) + " found");
+        check(hits.size() == expected.size(), std::string(what) + ": " + std::to_string(expected.size()) +
+                                                  " hits expected, " + std::to_string(hits.size()) + " found");
         std::set<std::uint64_t> seen;
         for (std::size_t i = 0;; ++i) {
             auto const h = hits.next();
             if (!ok(h, what) || !*h || i >= expected.size()) return;
             auto const it = m.find((*h)->row.id);
-            if (!check(it != m.end() && seen.insert((*h)->row.id).second, std::string(what) + " finds rows that are there, each once")) return;
+            if (!check(it != m.end() && seen.insert((*h)->row.id).second,
+                       std::string(what) + " finds rows that are there, each once"))
+                return;
             check((*h)->row == it->second.row, std::string(what) + " gives the row as it was written last");
-            check(std::abs(rank_of(it->second) - own(**h)) <= slack, std::string(what) + " gives the distance or score of the row");
+            check(std::abs(rank_of(it->second) - own(**h)) <= slack,
+                  std::string(what) + " gives the distance or score of the row");
             check(std::abs(own(**h) - expected[i]) <= slack, std::string(what) + " gives the best rows, best first");
         }
     }
     template <class View>
     void near(View const& v, model const& m) {
         if constexpr (spatial_i != none) {
-            lonlat const        from{static_cast<double>(random_.between(-180, 180)), static_cast<double>(random_.between(-90, 90))};
+            lonlat const        from{static_cast<double>(random_.between(-180, 180)),
+                              static_cast<double>(random_.between(-90, 90))};
             auto const          k = static_cast<std::size_t>(random_.below(20));
             std::vector<double> expected;
             for (auto const& [id, x] : m) expected.push_back(metres(from, x.row.where));
-            same_ranking(v.template closest<&specimen::where>(from, k), std::move(expected), k, m, [&](known const& x) { return metres(from, x.row.where); },
-                         [](auto const& h) { return h.distance; }, 0.5, "closest by place");
+            same_ranking(
+                v.template closest<&specimen::where>(from, k), std::move(expected), k, m,
+                [&](known const& x) { return metres(from, x.row.where); }, [](auto const& h) { return h.distance; },
+                0.5, "closest by place");
         }
     }
     template <class View>
@@ -490,35 +525,42 @@ private:
                 text += std::string(" ") + w.text;
                 if (std::find(asked.begin(), asked.end(), w.id) == asked.end()) asked.push_back(w.id);
             }
-            double                           terms = 0;
-            std::array<double, word_ids>     with{};
+            double                       terms = 0;
+            std::array<double, word_ids> with{};
             for (auto const& [id, x] : m) {
                 terms += static_cast<double>(x.words.size());
-                for (unsigned w = 0; w < word_ids; ++w) with[w] += std::find(x.words.begin(), x.words.end(), w) != x.words.end() ? 1 : 0;
+                for (unsigned w = 0; w < word_ids; ++w)
+                    with[w] += std::find(x.words.begin(), x.words.end(), w) != x.words.end() ? 1 : 0;
             }
             auto const n     = static_cast<double>(m.size());
             auto const score = [&](known const& x) {  // BM25 with k1 = 1.2 and b = 0.75
                 double out = 0;
                 for (auto w : asked) {
                     auto const f = static_cast<double>(std::count(x.words.begin(), x.words.end(), w));
-                    out += std::log(1 + (n - with[w] + 0.5) / (with[w] + 0.5)) * f * 2.2 / (f + 1.2 * (0.25 + 0.75 * static_cast<double>(x.words.size()) * n / terms));
+                    out += std::log(1 + (n - with[w] + 0.5) / (with[w] + 0.5)) * f * 2.2 /
+                           (f + 1.2 * (0.25 + 0.75 * static_cast<double>(x.words.size()) * n / terms));
                 }
                 return -out;
             };
             std::vector<double> expected;
             for (auto const& [id, x] : m)
-                if (std::find_first_of(x.words.begin(), x.words.end(), asked.begin(), asked.end()) != x.words.end()) expected.push_back(score(x));
+                if (std::find_first_of(x.words.begin(), x.words.end(), asked.begin(), asked.end()) != x.words.end())
+                    expected.push_back(score(x));
             auto const k = static_cast<std::size_t>(random_.below(30));
-            same_ranking(v.template search<&specimen::name>(text, k), std::move(expected), k, m, score, [](auto const& h) { return -h.score; }, 1e-9, "search");
+            same_ranking(
+                v.template search<&specimen::name>(text, k), std::move(expected), k, m, score,
+                [](auto const& h) { return -h.score; }, 1e-9, "search");
         }
     }
     template <class View>
     void alike(View const& v, model const& m) {
         if constexpr (nearest_i != none) {
-            using metric = typename vector_policy<typename table::template index_spec<nearest_i>::kind_type>::type::metric;
+            using metric =
+                typename vector_policy<typename table::template index_spec<nearest_i>::kind_type>::type::metric;
             auto const to   = make(0).row.look;
             auto const rank = [&](known const& x) {
-                if constexpr (metric::name == std::string_view("tenon.cosine/1")) return cosine_distance(to, x.row.look);
+                if constexpr (metric::name == std::string_view("tenon.cosine/1"))
+                    return cosine_distance(to, x.row.look);
                 else return static_cast<double>(metric::distance(to.data(), x.row.look.data(), to.size()));
             };
             auto const          k = static_cast<std::size_t>(random_.below(12));
@@ -526,7 +568,9 @@ private:
             for (auto const& [id, x] : m) expected.push_back(rank(x));
             double const slack = 1e-4;
             if (plan_.least_recall >= 1)
-                return same_ranking(v.template closest<&specimen::look>(to, k), std::move(expected), k, m, rank, [](auto const& h) { return h.distance; }, slack, "closest by vector");
+                return same_ranking(
+                    v.template closest<&specimen::look>(to, k), std::move(expected), k, m, rank,
+                    [](auto const& h) { return h.distance; }, slack, "closest by vector");
             std::sort(expected.begin(), expected.end());
             if (expected.size() > k) expected.resize(k);
             wanted_ += expected.size();
@@ -538,29 +582,32 @@ private:
                 auto const h = hits.next();
                 if (!ok(h, "closest by vector") || !*h) break;
                 auto const it = m.find((*h)->row.id);
-                if (!check(it != m.end() && seen.insert((*h)->row.id).second, "closest by vector finds rows that are there, each once")) return;
+                if (!check(it != m.end() && seen.insert((*h)->row.id).second,
+                           "closest by vector finds rows that are there, each once"))
+                    return;
                 check((*h)->row == it->second.row, "closest by vector gives the row as it was written last");
-                check(std::abs(rank(it->second) - (*h)->distance) <= slack && (*h)->distance >= last, "closest by vector gives distances, ascending");
+                check(std::abs(rank(it->second) - (*h)->distance) <= slack && (*h)->distance >= last,
+                      "closest by vector gives distances, ascending");
                 last = (*h)->distance;
                 if (!expected.empty() && last <= expected.back() + slack) ++found_;
             }
         }
     }
 
-    typename Db::options options_;
-    sequence_plan        plan_;
-    std::uint64_t        seed_;
-    prng                 random_;
-    report&              report_;
-    sequence_counts      counts_;
-    std::size_t          step_ = 0;
-    std::optional<Db>    db_;
-    std::vector<held>    held_;
-    model                committed_, now_;
+    typename Db::options                         options_;
+    sequence_plan                                plan_;
+    std::uint64_t                                seed_;
+    prng                                         random_;
+    report&                                      report_;
+    sequence_counts                              counts_;
+    std::size_t                                  step_ = 0;
+    std::optional<Db>                            db_;
+    std::vector<held>                            held_;
+    model                                        committed_, now_;
     std::optional<typename Db::transaction_type> tx_;
-    std::vector<undo>    undo_;
-    std::vector<saved>   saves_;
-    std::uint64_t        wanted_ = 0, found_ = 0;
+    std::vector<undo>                            undo_;
+    std::vector<saved>                           saves_;
+    std::uint64_t                                wanted_ = 0, found_ = 0;
 };
 
 }  // namespace detail_database
@@ -572,7 +619,8 @@ private:
 ///     struct my_db : tenon::database<tenon::testing::specimen_table<tenon::primary<&specimen::id, my_index>>, tenon::inline_work> { using database::database; };
 ///     tenon::testing::run_sequence<my_db>({.memtable_bytes = {64 << 10}}, 1, 10'000, report);
 template <class Db>
-sequence_counts run_sequence(typename Db::options options, std::uint64_t seed, std::size_t steps, report& r, sequence_plan plan = {}) {
+sequence_counts run_sequence(typename Db::options options, std::uint64_t seed, std::size_t steps, report& r,
+                             sequence_plan plan = {}) {
     return detail_database::driver<Db>(std::move(options), seed, std::move(plan), r).run(steps);
 }
 

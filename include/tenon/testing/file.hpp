@@ -31,35 +31,37 @@ std::string file_why(result<T> const& r) {
 /// Any file system behind virtual calls, so that the suite itself is compiled once.
 struct file_any {
     struct open_file {
-        virtual ~open_file()                                                          = default;
-        virtual result<std::size_t>   read_at(std::uint64_t, std::span<std::byte>)    = 0;
-        virtual result<void>          write_at(std::uint64_t, byte_view)              = 0;
-        virtual result<std::uint64_t> size()                                          = 0;
-        virtual result<void>          resize(std::uint64_t)                           = 0;
-        virtual result<void>          sync()                                          = 0;
-        virtual result<void>          lock()                                          = 0;
-        virtual std::string           path()                                          = 0;
-        virtual void                  take(open_file& other)                          = 0;  ///< move assignment
-        virtual std::unique_ptr<open_file> moved()                                    = 0;  ///< move construction
+        virtual ~open_file()                                                            = default;
+        virtual result<std::size_t>        read_at(std::uint64_t, std::span<std::byte>) = 0;
+        virtual result<void>               write_at(std::uint64_t, byte_view)           = 0;
+        virtual result<std::uint64_t>      size()                                       = 0;
+        virtual result<void>               resize(std::uint64_t)                        = 0;
+        virtual result<void>               sync()                                       = 0;
+        virtual result<void>               lock()                                       = 0;
+        virtual std::string                path()                                       = 0;
+        virtual void                       take(open_file& other)                       = 0;  ///< move assignment
+        virtual std::unique_ptr<open_file> moved()                                      = 0;  ///< move construction
     };
     using file = std::unique_ptr<open_file>;
 
-    virtual ~file_any()                                                                = default;
-    virtual result<file>                     open(std::string const&, open_mode)       = 0;
-    virtual result<bool>                     exists(std::string const&)                = 0;
-    virtual result<void>                     remove(std::string const&)                = 0;
+    virtual ~file_any()                                                                     = default;
+    virtual result<file>                     open(std::string const&, open_mode)            = 0;
+    virtual result<bool>                     exists(std::string const&)                     = 0;
+    virtual result<void>                     remove(std::string const&)                     = 0;
     virtual result<void>                     rename(std::string const&, std::string const&) = 0;
-    virtual result<void>                     make_directory(std::string const&)        = 0;
-    virtual result<std::vector<std::string>> list(std::string const&)                  = 0;
-    virtual result<void>                     sync_directory(std::string const&)        = 0;
-    virtual std::uint64_t                    now_ns()                                  = 0;
+    virtual result<void>                     make_directory(std::string const&)             = 0;
+    virtual result<std::vector<std::string>> list(std::string const&)                       = 0;
+    virtual result<void>                     sync_directory(std::string const&)             = 0;
+    virtual std::uint64_t                    now_ns()                                       = 0;
 };
 
 template <file_system FS>
 struct file_adapter final : file_any {
     struct opened final : open_file {
         explicit opened(typename FS::file file_in) : f(std::move(file_in)) {}
-        result<std::size_t>   read_at(std::uint64_t o, std::span<std::byte> to) override { return std::as_const(f).read_at(o, to); }
+        result<std::size_t> read_at(std::uint64_t o, std::span<std::byte> to) override {
+            return std::as_const(f).read_at(o, to);
+        }
         result<void>          write_at(std::uint64_t o, byte_view b) override { return f.write_at(o, b); }
         result<std::uint64_t> size() override { return std::as_const(f).size(); }
         result<void>          resize(std::uint64_t n) override { return f.resize(n); }
@@ -76,14 +78,14 @@ struct file_adapter final : file_any {
         if (!f) return fail(std::move(f).error());
         return std::make_unique<opened>(*std::move(f));
     }
-    result<bool>                     exists(std::string const& path) override { return fs.exists(path); }
-    result<void>                     remove(std::string const& path) override { return fs.remove(path); }
-    result<void>                     rename(std::string const& from, std::string const& to) override { return fs.rename(from, to); }
-    result<void>                     make_directory(std::string const& path) override { return fs.make_directory(path); }
+    result<bool> exists(std::string const& path) override { return fs.exists(path); }
+    result<void> remove(std::string const& path) override { return fs.remove(path); }
+    result<void> rename(std::string const& from, std::string const& to) override { return fs.rename(from, to); }
+    result<void> make_directory(std::string const& path) override { return fs.make_directory(path); }
     result<std::vector<std::string>> list(std::string const& path) override { return fs.list(path); }
-    result<void>                     sync_directory(std::string const& path) override { return fs.sync_directory(path); }
-    std::uint64_t                    now_ns() override { return fs.now_ns(); }
-    FS                               fs;
+    result<void>  sync_directory(std::string const& path) override { return fs.sync_directory(path); }
+    std::uint64_t now_ns() override { return fs.now_ns(); }
+    FS            fs;
 };
 
 /// All bytes of a file; empty optional when it cannot be read whole.
@@ -101,13 +103,17 @@ inline std::optional<byte_vector> file_content(file_any::file const& handle) {
 inline void check_file_names(file_any& fs, std::string const& dir, report& r) {
     auto const a = dir + "/a", b = dir + "/b", sub = dir + "/sub", inside = sub + "/c";
 
-    r.check(file_fails_with(fs.open(a, open_mode::read_only), errc::not_found), "open read_only of what does not exist fails with not_found");
-    r.check(file_fails_with(fs.open(a, open_mode::read_write), errc::not_found), "open read_write of what does not exist fails with not_found");
+    r.check(file_fails_with(fs.open(a, open_mode::read_only), errc::not_found),
+            "open read_only of what does not exist fails with not_found");
+    r.check(file_fails_with(fs.open(a, open_mode::read_write), errc::not_found),
+            "open read_write of what does not exist fails with not_found");
     r.check(file_fails_with(fs.remove(a), errc::not_found), "remove of what does not exist fails with not_found");
     r.check(file_fails_with(fs.rename(a, b), errc::not_found), "rename of what does not exist fails with not_found");
     r.check(file_fails_with(fs.list(sub), errc::not_found), "list of what does not exist fails with not_found");
-    r.check(file_fails_with(fs.sync_directory(sub), errc::not_found), "sync_directory of what does not exist fails with not_found");
-    r.check(file_fails_with(fs.open(inside, open_mode::create), errc::not_found), "create in a directory that does not exist fails with not_found");
+    r.check(file_fails_with(fs.sync_directory(sub), errc::not_found),
+            "sync_directory of what does not exist fails with not_found");
+    r.check(file_fails_with(fs.open(inside, open_mode::create), errc::not_found),
+            "create in a directory that does not exist fails with not_found");
     r.check(file_fails_with(fs.make_directory(sub + "/x"), errc::not_found), "make_directory makes one level only");
     if (auto e = fs.open(a, open_mode::read_only); !e)
         r.check(e.error().message.find(a) != std::string::npos, "the sentence names the path: " + e.error().message);
@@ -126,34 +132,42 @@ inline void check_file_names(file_any& fs, std::string const& dir, report& r) {
     r.check(exists(a) && !exists(b), "exists tells files apart");
     {
         auto f = fs.open(a, open_mode::create);
-        r.check(f && file_content(*f) == byte_vector{as_bytes("first").begin(), as_bytes("first").end()}, "create keeps existing content");
+        r.check(f && file_content(*f) == byte_vector{as_bytes("first").begin(), as_bytes("first").end()},
+                "create keeps existing content");
         auto ro = fs.open(a, open_mode::read_only);
-        r.check(ro && file_fails_with((*ro)->write_at(0, as_bytes("x")), errc::read_only), "write_at of a file opened read_only fails with read_only");
-        r.check(ro && file_fails_with((*ro)->resize(1), errc::read_only), "resize of a file opened read_only fails with read_only");
+        r.check(ro && file_fails_with((*ro)->write_at(0, as_bytes("x")), errc::read_only),
+                "write_at of a file opened read_only fails with read_only");
+        r.check(ro && file_fails_with((*ro)->resize(1), errc::read_only),
+                "resize of a file opened read_only fails with read_only");
     }
     r.check(fs.make_directory(sub).has_value(), "make_directory");
     r.check(fs.make_directory(sub).has_value(), "make_directory of an existing directory is fine");
     r.check(file_fails_with(fs.make_directory(a), errc::exists), "make_directory over a file fails with exists");
     r.check(exists(sub), "exists of a directory");
-    r.check(!fs.open(sub, open_mode::read_only) && !fs.open(sub, open_mode::create), "a directory does not open as a file");
+    r.check(!fs.open(sub, open_mode::read_only) && !fs.open(sub, open_mode::create),
+            "a directory does not open as a file");
     r.check(!fs.remove(sub), "remove is for files");
     {
         auto f = fs.open(inside, open_mode::create);
         r.check(f && (*f)->write_at(0, as_bytes("second")).has_value(), "create in a new directory");
     }
     auto names = fs.list(dir);
-    r.check(names && *names == std::vector<std::string>{"a", "sub"}, "list gives files and directories, sorted, one level");
+    r.check(names && *names == std::vector<std::string>{"a", "sub"},
+            "list gives files and directories, sorted, one level");
 
     auto old = fs.open(a, open_mode::read_only);
     r.check(fs.rename(inside, a).has_value(), "rename between directories replaces");
     r.check(!exists(inside) && exists(a), "rename moves the name");
-    r.check(old && file_content(*old) == byte_vector{as_bytes("first").begin(), as_bytes("first").end()}, "a replaced file stays readable where it is open");
+    r.check(old && file_content(*old) == byte_vector{as_bytes("first").begin(), as_bytes("first").end()},
+            "a replaced file stays readable where it is open");
     {
         auto f = fs.open(a, open_mode::read_write);
-        r.check(f && file_content(*f) == byte_vector{as_bytes("second").begin(), as_bytes("second").end()}, "a replaced name has the new content");
+        r.check(f && file_content(*f) == byte_vector{as_bytes("second").begin(), as_bytes("second").end()},
+                "a replaced name has the new content");
         r.check(fs.rename(a, a).has_value() && exists(a), "rename to itself changes nothing");
         r.check(fs.remove(a).has_value() && !exists(a), "remove");
-        r.check(f && (*f)->write_at(0, as_bytes("S")).has_value() && (*f)->sync().has_value() && file_content(*f).value_or(byte_vector{}).size() == 6,
+        r.check(f && (*f)->write_at(0, as_bytes("S")).has_value() && (*f)->sync().has_value() &&
+                    file_content(*f).value_or(byte_vector{}).size() == 6,
                 "a removed file stays usable where it is open");
     }
     r.check(fs.sync_directory(dir).has_value() && fs.sync_directory(sub).has_value(), "sync_directory");
@@ -172,8 +186,11 @@ inline void check_file_lock(file_any& fs, std::string const& dir, report& r) {
         r.check((*one)->lock().has_value(), "lock of a free file");
         r.check((*one)->lock().has_value(), "lock again on the same open file changes nothing");
         auto const refused = (*two)->lock();
-        r.check(file_fails_with(refused, errc::locked), "lock of a locked file fails with locked: " + file_why(refused));
-        if (!refused) r.check(refused.error().message.find(path) != std::string::npos, "the sentence names the file: " + refused.error().message);
+        r.check(file_fails_with(refused, errc::locked),
+                "lock of a locked file fails with locked: " + file_why(refused));
+        if (!refused)
+            r.check(refused.error().message.find(path) != std::string::npos,
+                    "the sentence names the file: " + refused.error().message);
         r.check((*two)->write_at(0, as_bytes("x")).has_value(), "a lock excludes locks, not writes");
         auto moved = (*one)->moved();
         r.check(file_fails_with((*two)->lock(), errc::locked), "a lock moves with its file");
@@ -189,9 +206,9 @@ inline void check_file_lock(file_any& fs, std::string const& dir, report& r) {
 
 /// Random operations on a few files beside a map of byte vectors.
 inline void check_file_model(file_any& fs, std::string const& dir, std::uint64_t seed, int steps, report& r) {
-    prng                               random(seed);
-    std::map<std::string, byte_vector> model;
-    std::vector<std::string> const     names{"0", "1", "2", "3"};
+    prng                                               random(seed);
+    std::map<std::string, byte_vector>                 model;
+    std::vector<std::string> const                     names{"0", "1", "2", "3"};
     std::map<std::string, std::vector<file_any::file>> open;  // several handles of one file
 
     for (int step = 0; step < steps; ++step) {
@@ -217,7 +234,7 @@ inline void check_file_model(file_any& fs, std::string const& dir, std::uint64_t
                 open[name].clear();
             }
         } else if (what == 2) {
-            auto const           listed = fs.list(dir);
+            auto const               listed = fs.list(dir);
             std::vector<std::string> expected;
             for (auto const& [n, ignored] : model) expected.push_back(n);
             r.check(listed && *listed == expected, "list agrees with the model" + where);
@@ -228,7 +245,8 @@ inline void check_file_model(file_any& fs, std::string const& dir, std::uint64_t
                 model[name];
                 files.push_back(*std::move(f));
             }
-            r.check(f.has_value() || (!known && f.error().kind == errc::not_found), "open finds what there is: " + file_why(f) + where);
+            r.check(f.has_value() || (!known && f.error().kind == errc::not_found),
+                    "open finds what there is: " + file_why(f) + where);
         } else {
             auto& f       = files[static_cast<std::size_t>(random.below(files.size()))];
             auto& content = model[name];
@@ -239,16 +257,22 @@ inline void check_file_model(file_any& fs, std::string const& dir, std::uint64_t
                 for (auto& x : bytes) x = static_cast<std::byte>(random());
                 auto const done = f->write_at(offset, bytes);
                 r.check(done.has_value(), "write_at: " + file_why(done) + where);
-                if (length > 0 && content.size() < offset + length) content.resize(static_cast<std::size_t>(offset) + length);
-                std::copy(bytes.begin(), bytes.end(), content.begin() + (length == 0 ? 0 : static_cast<std::ptrdiff_t>(offset)));
+                if (length > 0 && content.size() < offset + length)
+                    content.resize(static_cast<std::size_t>(offset) + length);
+                std::copy(bytes.begin(), bytes.end(),
+                          content.begin() + (length == 0 ? 0 : static_cast<std::ptrdiff_t>(offset)));
             } else if (what < 17) {
                 byte_vector got(length, std::byte{0xEE});
-                auto const  n        = f->read_at(offset, got);
-                auto const  expected = offset >= content.size() ? 0 : std::min<std::size_t>(length, content.size() - static_cast<std::size_t>(offset));
+                auto const  n = f->read_at(offset, got);
+                auto const  expected =
+                    offset >= content.size()
+                         ? 0
+                         : std::min<std::size_t>(length, content.size() - static_cast<std::size_t>(offset));
                 if (r.check(n && *n == expected, "read_at reads as much as there is: " + file_why(n) + where))
                     r.check(std::equal(got.begin(), got.begin() + static_cast<std::ptrdiff_t>(expected),
                                        content.begin() + (expected == 0 ? 0 : static_cast<std::ptrdiff_t>(offset))) &&
-                                std::all_of(got.begin() + static_cast<std::ptrdiff_t>(expected), got.end(), [](auto x) { return x == std::byte{0xEE}; }),
+                                std::all_of(got.begin() + static_cast<std::ptrdiff_t>(expected), got.end(),
+                                            [](auto x) { return x == std::byte{0xEE}; }),
                             "read_at agrees with the model and writes nothing behind it" + where);
             } else if (what == 17) {
                 auto const n    = random.chance(0.5) ? random.below(content.size() + 1) : random.below(30000);
@@ -267,7 +291,8 @@ inline void check_file_model(file_any& fs, std::string const& dir, std::uint64_t
     auto const seeded = " (seed " + std::to_string(seed) + ")";
     for (auto const& [name, content] : model) {
         auto f = fs.open(dir + "/" + name, open_mode::read_only);
-        r.check(f && file_content(*f) == content, "the content of '" + name + "' agrees with the model at the end" + seeded);
+        r.check(f && file_content(*f) == content,
+                "the content of '" + name + "' agrees with the model at the end" + seeded);
         r.check(fs.remove(dir + "/" + name).has_value(), "remove at the end");
     }
 }
@@ -281,10 +306,13 @@ inline void check_file_ends(file_any& fs, file_any& same, std::string const& dir
         auto const far = (*f)->read_at(std::uint64_t{1} << 62, none);
         r.check(far && *far == 0, "reading far behind the end reads nothing");
         auto const hole = (*f)->write_at(100'000, as_bytes("end"));
-        r.check(hole.has_value() && (*f)->size() && *(*f)->size() == 100'003, "a write behind the end extends the file");
+        r.check(hole.has_value() && (*f)->size() && *(*f)->size() == 100'003,
+                "a write behind the end extends the file");
         byte_vector gap(100'000, std::byte{1});
         auto const  read = (*f)->read_at(0, gap);
-        r.check(read && *read == gap.size() && std::all_of(gap.begin(), gap.end(), [](auto x) { return x == std::byte{0}; }), "a gap reads as zeros");
+        r.check(read && *read == gap.size() &&
+                    std::all_of(gap.begin(), gap.end(), [](auto x) { return x == std::byte{0}; }),
+                "a gap reads as zeros");
         r.check(!(*f)->write_at(~std::uint64_t{0} - 2, as_bytes("beyond")), "a write beyond what can be is refused");
         r.check(!(*f)->resize(~std::uint64_t{0}), "a size beyond what can be is refused");
         r.check((*f)->size() && *(*f)->size() == 100'003, "refused calls change nothing");
@@ -299,7 +327,7 @@ inline void check_file_ends(file_any& fs, file_any& same, std::string const& dir
 template <file_system FS>
 void check_file_system(FS world, std::string const& directory, std::uint64_t seed, report& r, int steps = 2000) {
     detail::file_adapter<FS> fs(world), same(world);
-    auto const before = fs.now_ns();
+    auto const               before = fs.now_ns();
     detail::check_file_model(fs, directory, seed, steps, r);
     detail::check_file_lock(fs, directory, r);
     detail::check_file_names(fs, directory, r);

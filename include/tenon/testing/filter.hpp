@@ -22,7 +22,8 @@ void check_filter(std::uint64_t seed, report& r) {
     prng       random(seed);
     for (std::size_t n : {0u, 1u, 2u, 50u, 3000u}) {
         std::vector<std::uint64_t> hashes;
-        while (hashes.size() < n) hashes.push_back(hashes.empty() || random.chance(0.9) ? random() : hashes[random.below(hashes.size())]);
+        while (hashes.size() < n)
+            hashes.push_back(hashes.empty() || random.chance(0.9) ? random() : hashes[random.below(hashes.size())]);
         if (n > 1) hashes[0] = 0, hashes[1] = ~std::uint64_t{0};
         auto const bytes = Policy::build(hashes);
         r.check(Policy::build(hashes) == bytes, what + "equal hashes must give equal bytes");
@@ -46,8 +47,9 @@ void check_filter(std::uint64_t seed, report& r) {
                 auto const at = random.below(random.chance(0.5) && copy.size() > 64 ? 64 : copy.size());
                 copy[at] ^= std::byte(1u << random.below(8));
                 tame = tame && ask(copy);
-                auto const cut = byte_vector(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(random.below(bytes.size())));
-                tame           = tame && ask(cut);
+                auto const cut =
+                    byte_vector(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(random.below(bytes.size())));
+                tame = tame && ask(cut);
                 r.check(!Policy::view::open(cut).has_value(), what + "bytes that were cut must be refused");
             }
             byte_vector noise(random.below(200));

@@ -18,7 +18,8 @@ namespace tenon::testing {
 class aligned_copy {
 public:
     explicit aligned_copy(byte_view from)
-        : size_(from.size()), data_(static_cast<std::byte*>(::operator new(std::max<std::size_t>(size_, 1), std::align_val_t{64}))) {
+        : size_(from.size()),
+          data_(static_cast<std::byte*>(::operator new(std::max<std::size_t>(size_, 1), std::align_val_t{64}))) {
         if (size_ != 0) std::memcpy(data_, from.data(), size_);
     }
     aligned_copy(aligned_copy const&)            = delete;
@@ -49,17 +50,28 @@ void each_hostile(byte_view good, prng& random, std::size_t rounds, Use&& use) {
                 case 0: bytes[place(1)] ^= static_cast<std::byte>(1U << random.below(8)); break;
                 case 1: bytes[place(1)] = static_cast<std::byte>(random.below(256)); break;
                 case 2: {
-                    std::uint64_t const words[] = {0, 1, ~std::uint64_t{0}, std::uint64_t{1} << 63, 0x7FF8000000000000, 0x7FF0000000000000,
-                                                   bytes.size(), random.below(bytes.size() + 1), random()};
-                    if (auto const word = words[random.below(std::size(words))]; bytes.size() >= 8) std::memcpy(&bytes[place(8) / 8 * 8], &word, 8);
+                    std::uint64_t const words[] = {0,
+                                                   1,
+                                                   ~std::uint64_t{0},
+                                                   std::uint64_t{1} << 63,
+                                                   0x7FF8000000000000,
+                                                   0x7FF0000000000000,
+                                                   bytes.size(),
+                                                   random.below(bytes.size() + 1),
+                                                   random()};
+                    if (auto const word = words[random.below(std::size(words))]; bytes.size() >= 8)
+                        std::memcpy(&bytes[place(8) / 8 * 8], &word, 8);
                     break;
                 }
                 case 3: bytes.resize(static_cast<std::size_t>(random.below(bytes.size() + 1))); break;
-                case 4: bytes.resize(bytes.size() + random.below(200), static_cast<std::byte>(random.below(256))); break;
+                case 4:
+                    bytes.resize(bytes.size() + random.below(200), static_cast<std::byte>(random.below(256)));
+                    break;
                 case 5:
                     if (bytes.size() >= 16) {
                         auto const a = place(16), b = place(16);
-                        std::rotate(bytes.begin() + static_cast<std::ptrdiff_t>(std::min(a, b)), bytes.begin() + static_cast<std::ptrdiff_t>(std::max(a, b)),
+                        std::rotate(bytes.begin() + static_cast<std::ptrdiff_t>(std::min(a, b)),
+                                    bytes.begin() + static_cast<std::ptrdiff_t>(std::max(a, b)),
                                     bytes.begin() + static_cast<std::ptrdiff_t>(std::max(a, b) + 16));
                     }
                     break;

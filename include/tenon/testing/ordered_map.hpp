@@ -62,7 +62,9 @@ template <class Map, class Model>
 void ordered_map_same(Map const& map, Model const& model, ordered_map_checks& r) {
     r.check(map.size() == model.size(), "size() differs from the model's");
     auto c    = map.cursor();
-    auto same = [&](auto const& entry) { return c.valid() && c.key() == entry.first && c.value().value == entry.second.first; };
+    auto same = [&](auto const& entry) {
+        return c.valid() && c.key() == entry.first && c.value().value == entry.second.first;
+    };
     r.check(!c.valid(), "a fresh cursor must stand nowhere");
     bool forward = true, backward = true;
     c.seek_first();
@@ -81,34 +83,36 @@ void ordered_map_same(Map const& map, Model const& model, ordered_map_checks& r)
 
 /// `key(i)` makes the i-th key of the domain, `probe(key)` what it is looked up by.
 template <class Policy, class Key, class Less, class MakeKey, class Probe>
-void ordered_map_against_model(std::uint64_t seed, std::size_t operations, std::uint64_t domain, std::string const& title, MakeKey key,
-                               Probe probe, report& findings) {
-    using map_type        = typename Policy::template map<Key, counted_value, Less>;
-    auto       r          = ordered_map_checks{findings, std::string(Policy::name) + ", " + title + ", seed " + std::to_string(seed)};
-    auto const alive      = counted_value::alive();
-    auto       random     = prng(seed);
+void ordered_map_against_model(std::uint64_t seed, std::size_t operations, std::uint64_t domain,
+                               std::string const& title, MakeKey key, Probe probe, report& findings) {
+    using map_type = typename Policy::template map<Key, counted_value, Less>;
+    auto r = ordered_map_checks{findings, std::string(Policy::name) + ", " + title + ", seed " + std::to_string(seed)};
+    auto const alive  = counted_value::alive();
+    auto       random = prng(seed);
     {
-        map_type                                                       map;
-        std::map<Key, std::pair<std::uint64_t, counted_value*>, Less>  model;
+        map_type                                                      map;
+        std::map<Key, std::pair<std::uint64_t, counted_value*>, Less> model;
         ordered_map_same(map, model, r);
         auto const empty_bytes = map.bytes();
         for (std::size_t i = 0; i < operations; ++i) {
-            auto const  k     = key(random.below(domain));
-            auto const  found = model.find(k);
-            auto const  there = found != model.end();
+            auto const k     = key(random.below(domain));
+            auto const found = model.find(k);
+            auto const there = found != model.end();
             switch (random.below(6)) {
                 case 0:
                 case 1: {
                     auto const [place, is_new] = map.insert(k, counted_value(i));
                     r.check(is_new != there, "insert must say whether the key is new");
                     if (is_new && place != nullptr) model.emplace(k, std::pair{std::uint64_t{i}, place});
-                    r.check(place != nullptr && (!there || (place == found->second.second && place->value == found->second.first)),
+                    r.check(place != nullptr &&
+                                (!there || (place == found->second.second && place->value == found->second.first)),
                             "insert must return the place of the value and leave an existing value as it was");
                     break;
                 }
                 case 2: {
                     auto* const place = map.find(probe(k));
-                    r.check(place == (there ? found->second.second : nullptr), "find must return the stable place, or null");
+                    r.check(place == (there ? found->second.second : nullptr),
+                            "find must return the stable place, or null");
                     if (place != nullptr && there) found->second.first = place->value = std::uint64_t{i};
                     break;
                 }
@@ -126,7 +130,8 @@ void ordered_map_against_model(std::uint64_t seed, std::size_t operations, std::
                     c.seek(probe(k));
                     for (int step = 0; step < 6; ++step) {
                         auto const at_end = m == model.end();
-                        if (!r.check(c.valid() == !at_end && (at_end || (c.key() == m->first && &c.value() == m->second.second)),
+                        if (!r.check(c.valid() == !at_end &&
+                                         (at_end || (c.key() == m->first && &c.value() == m->second.second)),
                                      "a cursor after seek and steps differs from the model"))
                             break;
                         if (at_end) break;
@@ -148,10 +153,10 @@ void ordered_map_against_model(std::uint64_t seed, std::size_t operations, std::
                     auto c = map.cursor();
                     auto m = model.lower_bound(k);
                     c.seek_before(probe(k));
-                    if (m == model.begin())
-                        r.check(!c.valid(), "seek_before the first key must stand nowhere");
+                    if (m == model.begin()) r.check(!c.valid(), "seek_before the first key must stand nowhere");
                     else
-                        r.check(c.valid() && c.key() == std::prev(m)->first, "seek_before must find the last lesser key");
+                        r.check(c.valid() && c.key() == std::prev(m)->first,
+                                "seek_before must find the last lesser key");
                 }
             }
             if (i % (operations / 8 + 1) == 0) ordered_map_same(map, model, r);
@@ -161,7 +166,8 @@ void ordered_map_against_model(std::uint64_t seed, std::size_t operations, std::
         bool stable = true;
         for (auto const& [k, v] : model) stable = stable && v.second->in_place() && v.second->value == v.first;
         r.check(stable, "a value moved from its place");
-        r.check(counted_value::alive() == alive + static_cast<std::int64_t>(model.size()), "values leaked or were destroyed twice");
+        r.check(counted_value::alive() == alive + static_cast<std::int64_t>(model.size()),
+                "values leaked or were destroyed twice");
         if constexpr (erasable_ordered_map<Policy>) {
             while (!model.empty()) {  // from random places, until nothing is left
                 auto m = model.lower_bound(key(random.below(domain)));
@@ -182,7 +188,7 @@ template <class Policy>
 void ordered_map_in_order(std::uint64_t seed, report& findings) {
     auto r = ordered_map_checks{findings, std::string(Policy::name) + ", keys in order, seed " + std::to_string(seed)};
     for (int direction = 0; direction < 3; ++direction) {  // ascending, descending, from both ends to the middle
-        typename Policy::template map<std::uint64_t, counted_value, std::less<>>          map;
+        typename Policy::template map<std::uint64_t, counted_value, std::less<>>       map;
         std::map<std::uint64_t, std::pair<std::uint64_t, counted_value*>, std::less<>> model;
         for (std::uint64_t i = 0; i < 3000; ++i) {
             auto const k = direction == 0 ? i : direction == 1 ? ~i : (i % 2 == 0 ? i : ~i);
@@ -191,7 +197,9 @@ void ordered_map_in_order(std::uint64_t seed, report& findings) {
         ordered_map_same(map, model, r);
         if constexpr (erasable_ordered_map<Policy>) {
             while (model.size() > 10) {
-                auto const m = direction == 0 ? model.begin() : direction == 1 ? std::prev(model.end()) : std::next(model.begin(), 5);
+                auto const m = direction == 0   ? model.begin()
+                               : direction == 1 ? std::prev(model.end())
+                                                : std::next(model.begin(), 5);
                 r.check(map.erase(m->first), "erase of a stored key failed");
                 model.erase(m);
                 if (model.size() % 256 == 0) ordered_map_same(map, model, r);
@@ -211,19 +219,27 @@ void check_ordered_map(std::uint64_t seed, report& r) {
     auto same   = [](auto const& k) -> auto const& { return k; };
     auto number = [](std::uint64_t i) { return i; };
     auto spread = [](std::uint64_t i) { return tenon::hash_u64(i); };
-    auto word   = [](std::uint64_t i) { return (i % 3 == 0 ? std::string("a rather long common beginning of keys ") : std::string()) + std::to_string(i); };
-    auto chars  = [](std::string const& k) { return std::string_view(k); };
-    detail::ordered_map_against_model<Policy, std::uint64_t, std::less<>>(random(), 3000, 50, "50 integers", number, same, r);
-    detail::ordered_map_against_model<Policy, std::uint64_t, std::less<>>(random(), 12000, 3000, "3000 integers", spread, same, r);
-    detail::ordered_map_against_model<Policy, std::uint64_t, std::greater<std::uint64_t>>(random(), 3000, 500, "descending integers", spread, same, r);
-    detail::ordered_map_against_model<Policy, std::string, std::less<>>(random(), 6000, 800, "strings by string_view", word, chars, r);
-    detail::ordered_map_against_model<Policy, std::string, std::less<std::string>>(random(), 3000, 300, "strings", word, same, r);
+    auto word   = [](std::uint64_t i) {
+        return (i % 3 == 0 ? std::string("a rather long common beginning of keys ") : std::string()) +
+               std::to_string(i);
+    };
+    auto chars = [](std::string const& k) { return std::string_view(k); };
+    detail::ordered_map_against_model<Policy, std::uint64_t, std::less<>>(random(), 3000, 50, "50 integers", number,
+                                                                          same, r);
+    detail::ordered_map_against_model<Policy, std::uint64_t, std::less<>>(random(), 12000, 3000, "3000 integers",
+                                                                          spread, same, r);
+    detail::ordered_map_against_model<Policy, std::uint64_t, std::greater<std::uint64_t>>(
+        random(), 3000, 500, "descending integers", spread, same, r);
+    detail::ordered_map_against_model<Policy, std::string, std::less<>>(random(), 6000, 800, "strings by string_view",
+                                                                        word, chars, r);
+    detail::ordered_map_against_model<Policy, std::string, std::less<std::string>>(random(), 3000, 300, "strings", word,
+                                                                                   same, r);
     detail::ordered_map_in_order<Policy>(random(), r);
 }
 
 /// One writer beside `readers` threads that find and walk, for policies with concurrent_reads. Build it with ThreadSanitizer too.
 template <ordered_map Policy>
-    requires(Policy::concurrent_reads)
+requires(Policy::concurrent_reads)
 void check_concurrent_reads(std::uint64_t seed, std::size_t readers, std::uint64_t keys, report& r) {
     typename Policy::template map<std::uint64_t, std::uint64_t, std::less<>> map;
 
@@ -240,7 +256,8 @@ void check_concurrent_reads(std::uint64_t seed, std::size_t readers, std::uint64
                 for (int i = 0; i < 8 && seen > 0; ++i) {
                     auto const  n     = random.below(seen);
                     auto* const found = map.find(key(n));
-                    if (found == nullptr || *found != n) broken[t] = "a key inserted before the reader began is not found";
+                    if (found == nullptr || *found != n)
+                        broken[t] = "a key inserted before the reader began is not found";
                 }
                 auto          c     = map.cursor();
                 std::uint64_t count = 0, last = 0;

@@ -42,7 +42,8 @@ inline byte_vector page_store_fill(std::uint64_t seed, std::uint64_t size) {
     return out;
 }
 
-inline byte_vector page_store_root(std::uint64_t number, std::vector<page_store_item> const& items, std::size_t padding) {
+inline byte_vector page_store_root(std::uint64_t number, std::vector<page_store_item> const& items,
+                                   std::size_t padding) {
     byte_vector out;
     put(out, number);
     put(out, static_cast<std::uint32_t>(items.size()));
@@ -67,7 +68,8 @@ inline std::optional<std::vector<page_store_item>> page_store_items(byte_view ro
 
 inline bool page_store_lists(byte_view root, extent e) {
     auto const items = page_store_items(root);
-    return items && std::any_of(items->begin(), items->end(), [&](page_store_item const& item) { return item.where == e; });
+    return items &&
+           std::any_of(items->begin(), items->end(), [&](page_store_item const& item) { return item.where == e; });
 }
 
 inline bool page_store_same(byte_view a, byte_view b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
@@ -123,10 +125,16 @@ public:
     /// Takes the store over with the root it has; `fault` says what is wrong with it.
     page_store_user(page_store_any& store, std::string& fault) : store_(store), root_(store.root()) {
         auto const items = page_store_items(root_);
-        if (!items) { fault = "the root is no root that was published"; return; }
+        if (!items) {
+            fault = "the root is no root that was published";
+            return;
+        }
         std::vector<extent> kept;
         for (auto const& item : *items) kept.push_back(item.where);
-        if (auto done = store_.retain(kept); !done) { fault = "retain of the root's extents: " + done.error().message; return; }
+        if (auto done = store_.retain(kept); !done) {
+            fault = "retain of the root's extents: " + done.error().message;
+            return;
+        }
         for (auto const& item : *items) live_[item.where.offset] = {item, true};
         fault = check_all();
     }
@@ -138,20 +146,24 @@ public:
         return {};
     }
     std::string check(page_store_item const& item) const {
-        auto const name = "the extent of " + std::to_string(item.where.size) + " bytes at " + std::to_string(item.where.offset);
+        auto const name =
+            "the extent of " + std::to_string(item.where.size) + " bytes at " + std::to_string(item.where.offset);
         auto const view = store_.read(item.where);
         if (!view) return "reading " + name + ": " + view.error().message;
         if (reinterpret_cast<std::uintptr_t>(view->bytes().data()) % 64 != 0) return name + " is not 64-byte aligned";
-        if (!page_store_same(view->bytes(), page_store_fill(item.seed, item.where.size))) return name + " has other bytes than were written";
+        if (!page_store_same(view->bytes(), page_store_fill(item.seed, item.where.size)))
+            return name + " has other bytes than were written";
         return {};
     }
 
     result<extent> write(std::uint64_t size, std::uint64_t seed) {
         auto at = store_.write(page_store_fill(seed, size));
         if (!at) return at;
-        if (at->size != size || at->offset % 4096 != 0) overlap_ = "write returned an extent of another size or at an odd offset";
+        if (at->size != size || at->offset % 4096 != 0)
+            overlap_ = "write returned an extent of another size or at an odd offset";
         auto const after = live_.lower_bound(at->offset);
-        if (after != live_.end() && after->first < at->offset + std::max<std::uint64_t>(size, 1)) overlap_ = "write returned space of a live extent";
+        if (after != live_.end() && after->first < at->offset + std::max<std::uint64_t>(size, 1))
+            overlap_ = "write returned space of a live extent";
         if (after != live_.begin()) {
             auto const& before = std::prev(after)->second.item.where;
             if (before.offset + before.size > at->offset) overlap_ = "write returned space inside a live extent";
@@ -207,11 +219,11 @@ private:
         page_store_item item;
         bool            durable = false;  ///< a published root lists it
     };
-    page_store_any&               store_;
-    byte_vector                   root_;
+    page_store_any&                    store_;
+    byte_vector                        root_;
     std::map<std::uint64_t, kept_item> live_, hidden_;
-    std::vector<extent>           dropped_;
-    std::string                   overlap_;
+    std::vector<extent>                dropped_;
+    std::string                        overlap_;
 };
 
 inline std::uint64_t page_store_size(prng& random) {
@@ -227,7 +239,11 @@ inline std::uint64_t page_store_size(prng& random) {
 class page_store_walk {
 public:
     page_store_walk(std::string_view name, bool persistent, page_store_opener open, std::uint64_t seed, report& r)
-        : prefix_(std::string(name) + ", seed " + std::to_string(seed) + ": "), persistent_(persistent), open_(std::move(open)), random_(seed), report_(r) {}
+        : prefix_(std::string(name) + ", seed " + std::to_string(seed) + ": "),
+          persistent_(persistent),
+          open_(std::move(open)),
+          random_(seed),
+          report_(r) {}
 
     void run(unsigned steps) {
         if (persistent_) refuses_what_is_not_there();
@@ -237,9 +253,11 @@ public:
         for (unsigned i = 0; i < steps; ++i) {
             if (!step()) return;
             holds(overhead() == fixed_, "file_bytes, live_bytes and free_bytes do not add up");
-            holds(store_->stats().live_bytes >= user_->live_payload(), "live_bytes is less than the payload that is live");
+            holds(store_->stats().live_bytes >= user_->live_payload(),
+                  "live_bytes is less than the payload that is live");
         }
-        refused(store_->read({~std::uint64_t{0} - 4095, 4096}), errc::corrupt, "reading at the end of the address space");
+        refused(store_->read({~std::uint64_t{0} - 4095, 4096}), errc::corrupt,
+                "reading at the end of the address space");
         refused(store_->read({16384, ~std::uint64_t{0} - 7}), errc::corrupt, "reading an extent that is too long");
         refused(store_->read({std::uint64_t{1} << 50, 8}), errc::corrupt, "reading behind the end");
         clean(user_->check_all(), "at the end");
@@ -247,14 +265,21 @@ public:
     }
 
 private:
-    bool holds(bool ok, char const* what) { return ok ? report_.check(true, {}) : report_.check(false, prefix_ + what); }
-    bool clean(std::string const& fault, char const* when) { return fault.empty() ? report_.check(true, {}) : report_.check(false, prefix_ + when + ": " + fault); }
+    bool holds(bool ok, char const* what) {
+        return ok ? report_.check(true, {}) : report_.check(false, prefix_ + what);
+    }
+    bool clean(std::string const& fault, char const* when) {
+        return fault.empty() ? report_.check(true, {}) : report_.check(false, prefix_ + when + ": " + fault);
+    }
     template <class T>
-    bool done(result<T> const& outcome, char const* what) { return outcome ? report_.check(true, {}) : clean(outcome.error().message, what); }
+    bool done(result<T> const& outcome, char const* what) {
+        return outcome ? report_.check(true, {}) : clean(outcome.error().message, what);
+    }
     template <class T>
     void refused(result<T> const& outcome, errc kind, char const* what) {
         if (outcome) clean("succeeds", what);
-        else if (outcome.error().kind != kind || outcome.error().message.empty()) clean("gives " + std::string(to_string(outcome.error().kind)) + ": " + outcome.error().message, what);
+        else if (outcome.error().kind != kind || outcome.error().message.empty())
+            clean("gives " + std::string(to_string(outcome.error().kind)) + ": " + outcome.error().message, what);
         else report_.check(true, {});
     }
     std::uint64_t overhead() const {
@@ -299,15 +324,18 @@ private:
     bool look() {
         if (user_->live_count() == 0) return true;
         auto const item = user_->any(random_);
-        if (auto view = store_->read(item.where); view && page_store_lists(user_->root(), item.where)) views_.emplace_back(*view, item.seed);
+        if (auto view = store_->read(item.where); view && page_store_lists(user_->root(), item.where))
+            views_.emplace_back(*view, item.seed);
         return clean(user_->check(item), "read");
     }
     bool publish() {
         for (auto const& [view, seed] : views_)
-            holds(page_store_same(view.bytes(), page_store_fill(seed, view.bytes().size())), "a view changed under its reader");
+            holds(page_store_same(view.bytes(), page_store_fill(seed, view.bytes().size())),
+                  "a view changed under its reader");
         views_.clear();
         auto const before = store_->stats().generation;
-        if (!done(user_->publish(user_->next_root(before, static_cast<std::size_t>(random_.below(6'000)))), "publish")) return false;
+        if (!done(user_->publish(user_->next_root(before, static_cast<std::size_t>(random_.below(6'000)))), "publish"))
+            return false;
         holds(store_->stats().generation == before + 1, "publish counts one generation");
         return holds(page_store_same(store_->root(), user_->root()), "the root is not what was just published");
     }
@@ -348,14 +376,14 @@ private:
         holds(store_->stats().file_bytes <= before + (std::uint64_t{4} << 20), "released space is not used again");
     }
 
-    std::string                                       prefix_;
-    bool                                              persistent_;
-    page_store_opener                                 open_;
-    prng                                              random_;
-    report&                                           report_;
-    page_store_pointer                                store_;
-    std::optional<page_store_user>                    user_;
-    std::uint64_t                                     fixed_ = 0;
+    std::string                                        prefix_;
+    bool                                               persistent_;
+    page_store_opener                                  open_;
+    prng                                               random_;
+    report&                                            report_;
+    page_store_pointer                                 store_;
+    std::optional<page_store_user>                     user_;
+    std::uint64_t                                      fixed_ = 0;
     std::vector<std::pair<extent_view, std::uint64_t>> views_;  // of extents that the durable root lists
 };
 
@@ -418,7 +446,8 @@ inline std::string page_store_recover(page_store_opener const& open, byte_vector
 template <class Policy, file_system FS>
 void check_page_store(FS fs, std::string const& path, std::uint64_t seed, report& r, unsigned steps = 400) {
     static_assert(page_store_policy<Policy, FS>, "tenon: check_page_store<Policy> takes a policy on axis::page_store");
-    detail::page_store_walk(Policy::name, Policy::persistent, detail::page_store_open_with<Policy>(fs, path), seed, r).run(steps);
+    detail::page_store_walk(Policy::name, Policy::persistent, detail::page_store_open_with<Policy>(fs, path), seed, r)
+        .run(steps);
 }
 
 /// Sweeps power loss over every operation of a seeded workload: `Disk` is a simulated file system (simulated_files).
@@ -429,7 +458,8 @@ template <class Policy, class Disk>
 void check_page_store_crashes(std::uint64_t seed, report& r, unsigned steps = 40, unsigned states = 4) {
     auto const opener = [](Disk disk) { return detail::page_store_open_with<Policy>(disk, "data.tenon"); };
     Disk       whole;
-    r.check(detail::page_store_work(opener(whole), seed, steps).finished, std::string(Policy::name) + ": the workload fails without a crash");
+    r.check(detail::page_store_work(opener(whole), seed, steps).finished,
+            std::string(Policy::name) + ": the workload fails without a crash");
     for (std::uint64_t at = 1; at <= whole.operations(); ++at) {
         Disk disk;
         disk.crash_at(at);
@@ -439,15 +469,20 @@ void check_page_store_crashes(std::uint64_t seed, report& r, unsigned steps = 40
             byte_vector first, second, third;
             Disk        found = disk.after_power_loss(salt);
             auto        fault = detail::page_store_recover(opener(found), first, false);
-            if (fault.empty() && !detail::page_store_same(first, said.acknowledged) && !detail::page_store_same(first, said.in_flight))
+            if (fault.empty() && !detail::page_store_same(first, said.acknowledged) &&
+                !detail::page_store_same(first, said.in_flight))
                 fault = "the root is neither the one acknowledged nor the one in flight";
             Disk again = found.after_power_loss(salt + 1);  // after recovery, with free space overwritten
             if (fault.empty()) fault = detail::page_store_recover(opener(again), second, true);
-            if (fault.empty() && !detail::page_store_same(first, second)) fault = "the root that was recovered is lost after a second crash";
-            if (fault.empty()) fault = detail::page_store_recover(opener(again.after_power_loss(salt + 2)), third, false);
-            if (fault.empty() && detail::page_store_same(second, third)) fault = "what was published after recovery is lost after a third crash";
-            r.check(fault.empty(), std::string(Policy::name) + ", seed " + std::to_string(seed) + ", crash at operation " + disk.operation_text(at) +
-                                       ", state " + std::to_string(state) + ": " + fault);
+            if (fault.empty() && !detail::page_store_same(first, second))
+                fault = "the root that was recovered is lost after a second crash";
+            if (fault.empty())
+                fault = detail::page_store_recover(opener(again.after_power_loss(salt + 2)), third, false);
+            if (fault.empty() && detail::page_store_same(second, third))
+                fault = "what was published after recovery is lost after a third crash";
+            r.check(fault.empty(), std::string(Policy::name) + ", seed " + std::to_string(seed) +
+                                       ", crash at operation " + disk.operation_text(at) + ", state " +
+                                       std::to_string(state) + ": " + fault);
         }
     }
 }

@@ -29,9 +29,35 @@ namespace tenon::testing {
 /// A word: from a small vocabulary in many scripts (so that words repeat), or random letters, or bytes that are no UTF-8.
 inline std::string random_word(prng& random) {
     static constexpr std::string_view known[] = {
-        "New", "York", "new", "S\u00e3o", "Paulo", "SAO", "Stra\u00dfe", "strasse", "\u0141\u00f3d\u017a", "lodz", "Hawai'i", "hawaii", "\u0391\u03b8\u03ae\u03bd\u03b1",
-        "\u03b1\u03b8\u03b7\u03bd\u03b1\u03c3", "\u041c\u043e\u0441\u043a\u0432\u0430", "\u0419\u043e\u0448\u043a\u0430\u0440", "\u6771\u4eac", "\uc11c\uc6b8", "\u0627\u0644\u0642\u0627\u0647\u0631\u0629",
-        "1st", "2024", "\uff21\uff22", "e\u0301t\u00e9", "\u2014", "...", "a", "b", "c", "averyverylongwordindeedaveryverylongwordindeedaveryverylongwordindeedx"};
+        "New",
+        "York",
+        "new",
+        "S\u00e3o",
+        "Paulo",
+        "SAO",
+        "Stra\u00dfe",
+        "strasse",
+        "\u0141\u00f3d\u017a",
+        "lodz",
+        "Hawai'i",
+        "hawaii",
+        "\u0391\u03b8\u03ae\u03bd\u03b1",
+        "\u03b1\u03b8\u03b7\u03bd\u03b1\u03c3",
+        "\u041c\u043e\u0441\u043a\u0432\u0430",
+        "\u0419\u043e\u0448\u043a\u0430\u0440",
+        "\u6771\u4eac",
+        "\uc11c\uc6b8",
+        "\u0627\u0644\u0642\u0627\u0647\u0631\u0629",
+        "1st",
+        "2024",
+        "\uff21\uff22",
+        "e\u0301t\u00e9",
+        "\u2014",
+        "...",
+        "a",
+        "b",
+        "c",
+        "averyverylongwordindeedaveryverylongwordindeedaveryverylongwordindeedx"};
     if (random.chance(0.7)) return std::string(known[random.below(std::size(known))]);
     std::string word;
     auto        letters = random.below(12);
@@ -65,13 +91,14 @@ namespace detail {
 using text_model = std::map<std::string, std::vector<posting>, std::less<>>;
 
 inline bool same_postings(std::vector<posting> const& a, std::vector<posting> const& b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [](posting x, posting y) { return x.at == y.at && x.frequency == y.frequency && x.length == y.length; });
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](posting x, posting y) {
+        return x.at == y.at && x.frequency == y.frequency && x.length == y.length;
+    });
 }
 
 /// A delta or a view behind plain functions, so that the checks are compiled once for all policies.
 struct text_half {
-    std::uint64_t                                                     size, total_length;
+    std::uint64_t                                         size, total_length;
     std::function<std::vector<posting>(std::string_view)> postings;
 };
 template <text_queries X>
@@ -84,14 +111,18 @@ text_half text_half_of(X const& x) {
 }
 
 /// One half of a policy against the model.
-inline void check_text_queries(text_half const& x, text_model const& model, std::uint64_t texts, std::uint64_t total, report& r, std::string const& what) {
+inline void check_text_queries(text_half const& x, text_model const& model, std::uint64_t texts, std::uint64_t total,
+                               report& r, std::string const& what) {
     r.check(x.size == texts, what + ": size() is not the number of texts");
-    r.check(x.total_length == total, what + ": total_length() is " + std::to_string(x.total_length) + ", expected " + std::to_string(total));
+    r.check(x.total_length == total,
+            what + ": total_length() is " + std::to_string(x.total_length) + ", expected " + std::to_string(total));
     auto const& postings = x.postings;
     for (auto const& [term, expected] : model) {
         r.check(same_postings(postings(term), expected), what + ": wrong postings of \"" + term + "\"");
-        for (std::string const& other : {term + "a", term.substr(0, term.size() - 1), std::string(1, '\0') + term, term + std::string(1, '\0')})
-            if (!model.contains(other)) r.check(postings(other).empty(), what + ": postings of \"" + other + "\", which no text holds");
+        for (std::string const& other :
+             {term + "a", term.substr(0, term.size() - 1), std::string(1, '\0') + term, term + std::string(1, '\0')})
+            if (!model.contains(other))
+                r.check(postings(other).empty(), what + ": postings of \"" + other + "\", which no text holds");
     }
     r.check(postings("").empty(), what + ": the empty term has postings");
     r.check(postings(std::string(300, 'q')).empty(), what + ": a term longer than any has postings");
@@ -138,13 +169,15 @@ void check_text_index(std::uint64_t seed, report& r) {
             auto const         view = Policy::view::open(copy.view());
             if (!r.check(view.has_value(), "open refuses good bytes, " + what)) continue;
             auto const valid = view->validate();
-            r.check(valid.has_value(), "validate() refuses good bytes, " + what + ": " + (valid ? std::string() : valid.error().message));
+            r.check(valid.has_value(),
+                    "validate() refuses good bytes, " + what + ": " + (valid ? std::string() : valid.error().message));
             detail::check_text_queries(detail::text_half_of(*view), model, n, total, r, "view, " + what);
         }
 
         for (std::size_t size = 0; size < bytes->size(); size += 1 + size / 16) {
             aligned_copy const cut(byte_view(*bytes).first(size));
-            r.check(!Policy::view::open(cut.view()).has_value(), "open must refuse bytes whose end is cut off, " + what);
+            r.check(!Policy::view::open(cut.view()).has_value(),
+                    "open must refuse bytes whose end is cut off, " + what);
         }
         each_hostile(*bytes, random, 150, [&](byte_view hostile) {
             auto const view = Policy::view::open(hostile);
@@ -153,7 +186,7 @@ void check_text_index(std::uint64_t seed, report& r) {
                 return;
             }
             static_cast<void>(view->validate());
-            std::size_t            tries    = 0;
+            std::size_t tries               = 0;
             std::uint64_t volatile checksum = 0;
             for (auto const& [term, expected] : model) {
                 std::uint64_t sum = expected.size();  // every posting is read
@@ -167,9 +200,11 @@ void check_text_index(std::uint64_t seed, report& r) {
     }
 
     auto const twice = Policy::build(std::vector<text_entry>{{"a", 5}, {"b", 5}});
-    r.check(!twice && twice.error().kind == errc::unsorted_keys, "build must refuse a position that repeats with unsorted keys");
+    r.check(!twice && twice.error().kind == errc::unsorted_keys,
+            "build must refuse a position that repeats with unsorted keys");
     auto const down = Policy::build(std::vector<text_entry>{{"a", 5}, {"b", 4}});
-    r.check(!down && down.error().kind == errc::unsorted_keys, "build must refuse a position that descends with unsorted keys");
+    r.check(!down && down.error().kind == errc::unsorted_keys,
+            "build must refuse a position that descends with unsorted keys");
 }
 
 /// One thread inserts while the calling one queries through `run_beside(writer, reader)`, which runs both at the same time
@@ -187,7 +222,7 @@ void check_text_delta_readers(std::size_t n, report& r, RunBeside&& run_beside) 
         },
         [&] {
             for (std::uint64_t before = 0; before < n;) {
-                before = inserted.load(std::memory_order_acquire);
+                before             = inserted.load(std::memory_order_acquire);
                 std::uint64_t seen = 0;
                 bool          good = true;
                 delta.postings("common", [&](posting p) {
@@ -198,7 +233,8 @@ void check_text_delta_readers(std::size_t n, report& r, RunBeside&& run_beside) 
                 r.check(seen >= before && seen <= n, "a reader must see what was inserted before it began");
                 if (before == 0) continue;
                 seen = 0;
-                delta.postings("word" + std::to_string(before - 1), [&](posting p) { seen += p.at == before - 1 ? 1U : 0U; });
+                delta.postings("word" + std::to_string(before - 1),
+                               [&](posting p) { seen += p.at == before - 1 ? 1U : 0U; });
                 r.check(seen == 1, "a reader must find the term inserted last before it began");
             }
         });

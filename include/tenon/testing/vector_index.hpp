@@ -86,8 +86,8 @@ struct accept_some {
 };
 
 /// All accepted rows by (distance, position), computed one by one with the metric's own distance.
-inline std::vector<vector_hit> vector_oracle(float (*distance)(float const*, float const*, std::size_t), vector_sample const& s,
-                                             std::span<float const> query, accept_some accept) {
+inline std::vector<vector_hit> vector_oracle(float (*distance)(float const*, float const*, std::size_t),
+                                             vector_sample const& s, std::span<float const> query, accept_some accept) {
     std::vector<vector_hit> all;
     for (std::size_t i = 0; i < s.positions.size(); ++i)
         if (accept(s.positions[i])) all.push_back({distance(query.data(), s.row(i).data(), s.dim), s.positions[i]});
@@ -107,10 +107,12 @@ inline bool vector_near(float a, float b) noexcept {
 inline std::size_t check_vector_hits(std::vector<vector_hit> out, std::vector<vector_hit> const& all, std::size_t k,
                                      std::string const& what, report& r) {
     auto const want = std::min(k, all.size());
-    if (!r.check(!out.empty() && out.front() == vector_hit{-7, 7}, what + ": hits are appended, nothing before them changes")) return 0;
+    if (!r.check(!out.empty() && out.front() == vector_hit{-7, 7},
+                 what + ": hits are appended, nothing before them changes"))
+        return 0;
     out.erase(out.begin());
     r.check(out.size() == want, what + ": " + std::to_string(out.size()) + " hits, expected " + std::to_string(want));
-    std::size_t found = 0;
+    std::size_t found     = 0;
     bool        ascending = true, accepted = true, measured = true;
     for (std::size_t i = 0; i < out.size(); ++i) {
         if (i > 0)
@@ -120,7 +122,9 @@ inline std::size_t check_vector_hits(std::vector<vector_hit> out, std::vector<ve
         accepted      = accepted && at != all.end();
         if (at == all.end()) continue;
         measured = measured && vector_near(at->distance, out[i].distance);
-        if (i < want && (out[i].distance <= all[want - 1].distance || vector_near(out[i].distance, all[want - 1].distance))) ++found;
+        if (i < want &&
+            (out[i].distance <= all[want - 1].distance || vector_near(out[i].distance, all[want - 1].distance)))
+            ++found;
     }
     r.check(ascending, what + ": hits ascend by distance, then position, without repeats");
     r.check(accepted, what + ": a hit is a row that was accepted");
@@ -133,16 +137,19 @@ inline std::size_t check_vector_hits(std::vector<vector_hit> out, std::vector<ve
 /// Checks the axioms of axis::vector_index for a policy. `recall`: the part of the true nearest rows that an approximate
 /// policy must find on average; 1 for exact ones. Takes about a second.
 template <vector_index Policy>
-void check_vector_index(std::uint64_t seed, report& r, double recall = 1.0, std::vector<std::size_t> const& dims = {1, 3, 64, 100}) {
-    using metric = typename Policy::metric;
+void check_vector_index(std::uint64_t seed, report& r, double recall = 1.0,
+                        std::vector<std::size_t> const& dims = {1, 3, 64, 100}) {
+    using metric      = typename Policy::metric;
     std::size_t found = 0, wanted = 0;
     for (std::size_t const dim : dims) {
         for (std::size_t const n : {0U, 1U, 2U, 300U, 1500U}) {
             if (n == 1500 && dim > 3) continue;
-            auto const    what = "seed " + std::to_string(seed) + ", dim " + std::to_string(dim) + ", n " + std::to_string(n);
+            auto const what =
+                "seed " + std::to_string(seed) + ", dim " + std::to_string(dim) + ", n " + std::to_string(n);
             vector_sample s(seed + n * 31 + dim, dim, n, 20);
             if (n >= 300) {  // equal rows, and rows of zeros
-                for (std::size_t i = 40; i < 60; ++i) std::copy_n(s.row(7).begin(), dim, s.rows.begin() + static_cast<std::ptrdiff_t>(i * dim));
+                for (std::size_t i = 40; i < 60; ++i)
+                    std::copy_n(s.row(7).begin(), dim, s.rows.begin() + static_cast<std::ptrdiff_t>(i * dim));
                 std::fill_n(s.rows.begin() + static_cast<std::ptrdiff_t>(100 * dim), 3 * dim, 0.0F);
             }
             typename Policy::delta delta(dim);
@@ -158,20 +165,23 @@ void check_vector_index(std::uint64_t seed, report& r, double recall = 1.0, std:
             r.check(view->size() == n && view->dim() == dim, what + ": a view knows its rows and dim");
             r.check(view->validate().has_value(), what + ": validates what it built");
             for (int turn = 0; turn < 4; ++turn) {
-                auto query = turn == 0 && n > 0 ? std::vector<float>(s.row(n / 2).begin(), s.row(n / 2).end()) : s.another();
+                auto query =
+                    turn == 0 && n > 0 ? std::vector<float>(s.row(n / 2).begin(), s.row(n / 2).end()) : s.another();
                 if (turn == 3) query.assign(dim, 0.0F);
                 for (std::uint64_t const one_in : {1U, 2U, 100U, 0U}) {
                     detail::accept_some const accept{one_in};
                     auto const                all = detail::vector_oracle(&metric::distance, s, query, accept);
-                    for (std::size_t const k : {std::size_t{0}, std::size_t{1}, std::size_t{10}, n + 5, std::numeric_limits<std::size_t>::max()}) {
+                    for (std::size_t const k : {std::size_t{0}, std::size_t{1}, std::size_t{10}, n + 5,
+                                                std::numeric_limits<std::size_t>::max()}) {
                         if (k > n && n == 1500 && turn > 0) continue;
                         for (std::size_t const ef : {0U, 16U}) {
-                            auto const              here = what + ", k " + std::to_string(k) + ", one in " + std::to_string(one_in);
+                            auto const here = what + ", k " + std::to_string(k) + ", one in " + std::to_string(one_in);
                             std::vector<vector_hit> from_delta{{-7, 7}}, from_view{{-7, 7}};
                             delta.closest(query, k, {ef}, accept, from_delta);
                             view->closest(query, k, {ef}, accept, from_view);
-                            auto const hits = detail::check_vector_hits(std::move(from_delta), all, k, here + ", delta", r) +
-                                              detail::check_vector_hits(std::move(from_view), all, k, here + ", view", r);
+                            auto const hits =
+                                detail::check_vector_hits(std::move(from_delta), all, k, here + ", delta", r) +
+                                detail::check_vector_hits(std::move(from_view), all, k, here + ", view", r);
                             if (k == 10) {
                                 found += hits;
                                 wanted += 2 * std::min(k, all.size());
@@ -183,8 +193,9 @@ void check_vector_index(std::uint64_t seed, report& r, double recall = 1.0, std:
             if (n < 2) continue;
             auto broken = s;
             std::swap(broken.positions[0], broken.positions[1]);
-            r.check(!Policy::build(dim, broken.rows, broken.positions).has_value(), what + ": positions out of order are refused");
-            broken = s;
+            r.check(!Policy::build(dim, broken.rows, broken.positions).has_value(),
+                    what + ": positions out of order are refused");
+            broken             = s;
             broken.rows.back() = std::numeric_limits<float>::quiet_NaN();
             r.check(!Policy::build(dim, broken.rows, broken.positions).has_value(), what + ": NaN is refused");
             broken.rows.pop_back();
@@ -196,7 +207,8 @@ void check_vector_index(std::uint64_t seed, report& r, double recall = 1.0, std:
         }
     }
     r.check(static_cast<double>(found) >= recall * static_cast<double>(wanted),
-            "seed " + std::to_string(seed) + ": " + std::to_string(found) + " of " + std::to_string(wanted) + " nearest rows were found");
+            "seed " + std::to_string(seed) + ": " + std::to_string(found) + " of " + std::to_string(wanted) +
+                " nearest rows were found");
 }
 
 }  // namespace tenon::testing

@@ -31,21 +31,25 @@ struct wal_judge {
     report&     r;
     std::string who;
 
-    bool operator()(bool holds, char const* sentence, std::source_location where = std::source_location::current()) const {
+    bool operator()(bool holds, char const* sentence,
+                    std::source_location where = std::source_location::current()) const {
         return r.check(holds, holds ? std::string() : who + ": " + sentence, where);
     }
     template <class T>
-    bool works(result<T> const& done, char const* what, std::source_location where = std::source_location::current()) const {
+    bool works(result<T> const& done, char const* what,
+               std::source_location where = std::source_location::current()) const {
         return works(done ? nullptr : &done.error(), what, where);
     }
     template <class T>
-    bool refuses(result<T> const& done, errc kind, char const* what, std::source_location where = std::source_location::current()) const {
+    bool refuses(result<T> const& done, errc kind, char const* what,
+                 std::source_location where = std::source_location::current()) const {
         return (*this)(!done && done.error().kind == kind, what, where);
     }
 
 private:
     bool works(error const* e, char const* what, std::source_location where) const {
-        return r.check(e == nullptr, e == nullptr ? std::string() : who + ": " + what + " failed: " + e->message, where);
+        return r.check(e == nullptr, e == nullptr ? std::string() : who + ": " + what + " failed: " + e->message,
+                       where);
     }
 };
 
@@ -53,20 +57,23 @@ inline bool wal_same(wal_entry const& expected, lsn end, byte_view record) {
     return expected.end == end.value && std::ranges::equal(record, expected.bytes);
 }
 inline std::size_t wal_first_from(std::vector<wal_entry> const& model, std::uint64_t from) {
-    return static_cast<std::size_t>(std::ranges::find_if(model, [&](auto const& e) { return e.begin >= from; }) - model.begin());
+    return static_cast<std::size_t>(std::ranges::find_if(model, [&](auto const& e) { return e.begin >= from; }) -
+                                    model.begin());
 }
 
 inline byte_vector wal_random_record(prng& random, std::size_t most) {
-    byte_vector out(static_cast<std::size_t>(1 + random.below(random.chance(0.1) ? most : std::min<std::size_t>(most, 60))));
+    byte_vector out(
+        static_cast<std::size_t>(1 + random.below(random.chance(0.1) ? most : std::min<std::size_t>(most, 60))));
     // runs of zeros and repeated bytes are what stale and lost sectors look like
-    auto const  kind = random.below(3);
+    auto const kind = random.below(3);
     for (auto& b : out) b = kind == 0 ? std::byte{0} : static_cast<std::byte>(kind == 1 ? 7 : random() & 0xff);
     return out;
 }
 
 /// Replays from `from`. How many of the model's entries are there, when they are the right ones.
 template <class Log>
-std::optional<std::size_t> wal_replays(Log& log, std::vector<wal_entry> const& model, std::uint64_t from, wal_judge const& ok) {
+std::optional<std::size_t> wal_replays(Log& log, std::vector<wal_entry> const& model, std::uint64_t from,
+                                       wal_judge const& ok) {
     auto const first = wal_first_from(model, from);
     auto       next  = first;
     bool       same  = true;
@@ -88,9 +95,9 @@ std::optional<std::size_t> wal_replays(Log& log, std::vector<wal_entry> const& m
 /// The axioms of a log on any file system, in a directory that is not there yet. Policies that promise
 /// survives::nothing are not reopened.
 template <class Policy, class FS>
-    requires wal_policy<Policy, FS>
+requires wal_policy<Policy, FS>
 void check_wal(FS fs, std::string const& directory, std::uint64_t seed, report& r) {
-    using log_type = typename Policy::template log<FS>;
+    using log_type       = typename Policy::template log<FS>;
     constexpr bool lasts = Policy::promise != survives::nothing;
     wal_options    options{.identity = seed + 1, .segment_bytes = {8192}};
     prng           random(seed);
@@ -105,7 +112,8 @@ void check_wal(FS fs, std::string const& directory, std::uint64_t seed, report& 
         auto opened = log_type::open(fs, directory, options);
         if (!ok.works(opened, "open")) return false;
         log.emplace(std::move(*opened));
-        return ok(detail::wal_replays(*log, model, from, ok) == model.size(), "a record that was appended before a clean close is missing");
+        return ok(detail::wal_replays(*log, model, from, ok) == model.size(),
+                                            "a record that was appended before a clean close is missing");
     };
     if (!open()) return;
     ok.refuses(log->append({}), errc::too_large, "an empty record must be errc::too_large");
@@ -120,7 +128,10 @@ void check_wal(FS fs, std::string const& directory, std::uint64_t seed, report& 
             ok(*end > begin && log->end() == *end, "append returns the record's end, which is end() then");
             model.push_back({begin.value, end->value, std::move(bytes)});
         } else if (dice < 80) {
-            ok.works(log->sync(model.empty() || random.chance(0.5) ? log->end() : lsn{model[static_cast<std::size_t>(random.below(model.size()))].end}), "sync");
+            ok.works(log->sync(model.empty() || random.chance(0.5)
+                                   ? log->end()
+                                   : lsn{model[static_cast<std::size_t>(random.below(model.size()))].end}),
+                     "sync");
         } else if (dice < 85) {
             ok.works(log->sync_all(), "sync_all");
         } else if (dice < 92 && !model.empty()) {
@@ -132,7 +143,8 @@ void check_wal(FS fs, std::string const& directory, std::uint64_t seed, report& 
         }
     }
     auto const counts = log->stats();
-    ok(counts.appended_records <= model.size() && (lasts || counts.appended_records == model.size()), "stats count the appended records");
+    ok(counts.appended_records <= model.size() && (lasts || counts.appended_records == model.size()),
+       "stats count the appended records");
 
     // four threads: each sees its own records acknowledged in order, and all are there afterwards
     struct mine {
@@ -182,11 +194,13 @@ void check_wal(FS fs, std::string const& directory, std::uint64_t seed, report& 
         if (ok.works(reader, "open read_only")) {
             ok(detail::wal_replays(*reader, model, from, ok) == model.size(), "a record is missing when read_only");
             auto const refused = reader->append(as_bytes("x"));
-            ok(!refused && refused.error().kind == errc::read_only, "append to a read-only log must be errc::read_only");
+            ok(!refused && refused.error().kind == errc::read_only,
+               "append to a read-only log must be errc::read_only");
         }
         auto beyond = log_type::open(fs, directory, options);
         if (ok.works(beyond, "open")) {
-            auto const gone = beyond->replay({beyond->end().value + (std::uint64_t{1} << 40)}, [](lsn, byte_view) { return result<void>{}; });
+            auto const gone = beyond->replay({beyond->end().value + (std::uint64_t{1} << 40)},
+                                             [](lsn, byte_view) { return result<void>{}; });
             ok(!gone && gone.error().kind == errc::corrupt, "a log that ends before `from` must be errc::corrupt");
         }
         auto other = options;
@@ -200,12 +214,13 @@ void check_wal(FS fs, std::string const& directory, std::uint64_t seed, report& 
         ok(refused, "the log of another database must be errc::wrong_assembly");
         auto again = log_type::open(fs, directory, options);
         if (ok.works(again, "open")) {
-            int        calls  = 0;
-            auto const seen   = again->replay({from}, [&](lsn, byte_view) -> result<void> {
+            int        calls = 0;
+            auto const seen  = again->replay({from}, [&](lsn, byte_view) -> result<void> {
                 ++calls;
                 return fail(errc::conflict, "enough");
             });
-            ok(calls == 1 && !seen && seen.error().kind == errc::conflict, "replay stops at the visitor's error and returns it");
+            ok(calls == 1 && !seen && seen.error().kind == errc::conflict,
+               "replay stops at the visitor's error and returns it");
         }
     }
 }
@@ -214,15 +229,16 @@ namespace detail {
 
 /// What the sweep knows about one history of a log, over all its crashes.
 struct wal_history {
-    std::vector<wal_entry> model;                    // appended, in order
-    std::size_t            acknowledged = 0;         // sync returned
-    std::size_t            on_medium    = 0;         // sync_all returned, or sync of a policy that promises power_loss
-    std::uint64_t          from         = 0;         // the last root
+    std::vector<wal_entry> model;             // appended, in order
+    std::size_t            acknowledged = 0;  // sync returned
+    std::size_t            on_medium    = 0;  // sync_all returned, or sync of a policy that promises power_loss
+    std::uint64_t          from         = 0;  // the last root
 };
 
 /// Opens, replays, appends; until done or until the power goes. True when the recovery is right.
 template <class Policy>
-bool wal_generation(simulated_files disk, wal_options const& options, wal_history& h, bool only_process_died, prng& random, int steps, wal_judge const& ok) {
+bool wal_generation(simulated_files disk, wal_options const& options, wal_history& h, bool only_process_died,
+                    prng& random, int steps, wal_judge const& ok) {
     auto log = Policy::template log<simulated_files>::open(disk, "db/log", options);
     if (!log) return disk.crashed() || ok.works(log, "open");
     auto const least = only_process_died ? h.acknowledged : h.on_medium;
@@ -260,8 +276,10 @@ bool wal_generation(simulated_files disk, wal_options const& options, wal_histor
             if (!log->sync_all()) return disk.crashed();
             h.acknowledged = h.on_medium = h.model.size();
         } else if (h.on_medium > 0) {
-            auto const upto = h.model[static_cast<std::size_t>(h.on_medium - 1 - random.below(std::min<std::size_t>(h.on_medium, 4)))].end;
-            h.from          = std::max(h.from, upto);
+            auto const upto =
+                h.model[static_cast<std::size_t>(h.on_medium - 1 - random.below(std::min<std::size_t>(h.on_medium, 4)))]
+                    .end;
+            h.from = std::max(h.from, upto);
             if (!log->release({h.from})) return disk.crashed();
         }
     }
@@ -274,8 +292,9 @@ bool wal_generation(simulated_files disk, wal_options const& options, wal_histor
 /// operation of the recovery, and goes on working in between. Acknowledged records must be there in order, every other one
 /// whole, nothing else; what one replay showed, the next one shows.
 template <class Policy>
-    requires wal_policy<Policy, simulated_files>
-void check_wal_power_loss(std::uint64_t seed, report& r, int steps = 40, std::uint64_t states = 5, std::uint64_t stride = 1) {
+requires wal_policy<Policy, simulated_files>
+void check_wal_power_loss(std::uint64_t seed, report& r, int steps = 40, std::uint64_t states = 5,
+                          std::uint64_t stride = 1) {
     wal_options const options{.identity = seed + 99, .segment_bytes = {8192}, .interval_ns = 5'000};
     detail::wal_judge ok{r, {}};
     auto              live = [&](simulated_files disk, detail::wal_history& h, bool killed, std::uint64_t work, int n) {
@@ -299,15 +318,18 @@ void check_wal_power_loss(std::uint64_t seed, report& r, int steps = 40, std::ui
         auto                disk = fresh();
         detail::wal_history before;
         disk.crash_at(at);
-        ok.who = std::string(Policy::name) + ", seed " + std::to_string(seed) + ", power lost in operation " + std::to_string(at);
+        ok.who = std::string(Policy::name) + ", seed " + std::to_string(seed) + ", power lost in operation " +
+                 std::to_string(at);
         if (!live(disk, before, false, seed, steps)) return;
         auto const in = ok.who + " " + disk.operation_text(at);
         for (std::uint64_t state = 0; state < states + 3; ++state) {
             using kept          = simulated_files::kept;
             bool const killed   = state == 1;
-            auto const survivor = state == 0 ? disk.after_power_loss(kept::nothing) : killed ? disk.after_power_loss(kept::finished)
-                                : state == 2 ? disk.after_power_loss(kept::everything) : disk.after_power_loss(seed * 1000 + state);
-            auto const which = in + ", state " + std::to_string(state);
+            auto const survivor = state == 0   ? disk.after_power_loss(kept::nothing)
+                                  : killed     ? disk.after_power_loss(kept::finished)
+                                  : state == 2 ? disk.after_power_loss(kept::everything)
+                                               : disk.after_power_loss(seed * 1000 + state);
+            auto const which    = in + ", state " + std::to_string(state);
             // recovery itself cut at each of its operations, then repeated
             for (std::uint64_t again = 1;; ++again) {
                 auto second = survivor.after_power_loss(kept::everything);

@@ -29,17 +29,20 @@ constexpr word_part word_part_of(char32_t c) noexcept {
         return c == U'\'' ? word_part::apostrophe : word_part::separator;
     }
     // Half rings and commas that stand for the okina, ayin and hamza; geresh; the saltillo.
-    if ((c >= 0x2B9 && c <= 0x2BF) || c == 0x2018 || c == 0x2019 || c == 0x201B || c == 0x5F3 || c == 0xA78B || c == 0xA78C)
+    if ((c >= 0x2B9 && c <= 0x2BF) || c == 0x2018 || c == 0x2019 || c == 0x201B || c == 0x5F3 || c == 0xA78B ||
+        c == 0xA78C)
         return word_part::apostrophe;
     if (c >= 0x3000) {
-        if ((c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3041 && c <= 0x30FF && c != 0x309B && c != 0x309C && c != 0x30A0 && c != 0x30FB) ||
-            (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x3005 && c <= 0x3007) || (c >= 0x3021 && c <= 0x3029) || (c >= 0x31F0 && c <= 0x31FF) ||
-            (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x1AFF0 && c <= 0x1B16F) || (c >= 0x20000 && c <= 0x3FFFF))
+        if ((c >= 0x4E00 && c <= 0x9FFF) ||
+            (c >= 0x3041 && c <= 0x30FF && c != 0x309B && c != 0x309C && c != 0x30A0 && c != 0x30FB) ||
+            (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x3005 && c <= 0x3007) || (c >= 0x3021 && c <= 0x3029) ||
+            (c >= 0x31F0 && c <= 0x31FF) || (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x1AFF0 && c <= 0x1B16F) ||
+            (c >= 0x20000 && c <= 0x3FFFF))
             return word_part::ideograph;
         if (c >= 0xAC00 && c <= 0xD7A3) return word_part::letter;
     }
-    auto const* const range =
-        std::lower_bound(std::begin(separator_ranges), std::end(separator_ranges), c, [](char32_t const(&r)[2], char32_t x) { return r[1] < x; });
+    auto const* const range = std::lower_bound(std::begin(separator_ranges), std::end(separator_ranges), c,
+                                               [](char32_t const(&r)[2], char32_t x) { return r[1] < x; });
     return range != std::end(separator_ranges) && (*range)[0] <= c ? word_part::separator : word_part::letter;
 }
 

@@ -31,14 +31,14 @@ struct text_index_policy {
 
         void insert(std::string_view, position) {}
         template <class Visit>
-        void postings(std::string_view, Visit&&) const {}
+        void          postings(std::string_view, Visit&&) const {}
         std::uint64_t size() const { return 0; }
         std::uint64_t total_length() const { return 0; }
     };
     struct view {
         static result<view> open(byte_view) { return view{}; }
         template <class Visit>
-        void postings(std::string_view, Visit&&) const {}
+        void          postings(std::string_view, Visit&&) const {}
         std::uint64_t size() const { return 0; }
         std::uint64_t total_length() const { return 0; }
         result<void>  validate() const { return {}; }

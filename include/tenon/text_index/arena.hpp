@@ -86,7 +86,9 @@ public:
 
 private:
     using range = std::pair<std::size_t, std::size_t>;
-    std::string_view term(range r) const noexcept { return std::string_view(chars_).substr(r.first, r.second - r.first); }
+    std::string_view term(range r) const noexcept {
+        return std::string_view(chars_).substr(r.first, r.second - r.first);
+    }
 
     std::string        chars_;
     std::vector<range> ends_;
@@ -96,8 +98,8 @@ private:
 inline result<void> check_texts(std::span<text_entry const> entries, std::string_view who) {
     for (std::size_t i = 1; i < entries.size(); ++i)
         if (entries[i - 1].at >= entries[i].at)
-            return fail(errc::unsorted_keys, {std::string(who), ": position ", entries[i].at, " follows ", entries[i - 1].at,
-                                              ": hand in entries in ascending position"});
+            return fail(errc::unsorted_keys, {std::string(who), ": position ", entries[i].at, " follows ",
+                                              entries[i - 1].at, ": hand in entries in ascending position"});
     if (!entries.empty() && entries.back().at == std::numeric_limits<position>::max())
         return fail(errc::invalid_argument, {std::string(who), ": position 2^64 - 1 is reserved: number rows from 0"});
     return {};

@@ -31,7 +31,8 @@ struct bm25 {
     }
     /// What one term adds: `frequency` times in a text of `length` terms, where texts have `average_length`.
     /// An average of 0 or less counts as the text's own length.
-    double term_score(std::uint32_t frequency, std::uint32_t length, double average_length, double idf_of_term) const noexcept {
+    double term_score(std::uint32_t frequency, std::uint32_t length, double average_length,
+                      double idf_of_term) const noexcept {
         auto const   f        = static_cast<double>(frequency);
         double const relative = average_length > 0 ? static_cast<double>(length) / average_length : 1.0;
         double const norm     = f + k1 * (1 - b + b * relative);

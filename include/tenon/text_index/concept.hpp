@@ -28,16 +28,20 @@ struct posting {
 };
 
 namespace archetype {
-struct visit_posting { void operator()(posting) const {} };
-}
+struct visit_posting {
+    void operator()(posting) const {}
+};
+}  // namespace archetype
 
 /// What both halves of a text index answer. Terms come from `T::analyzer` (text_index/analyzer.hpp), folded; the
 /// score is made from postings in one place (text_index/bm25.hpp).
 template <class X>
 concept text_queries = requires(X const x, std::string_view term) {
     x.postings(term, archetype::visit_posting{});  // each row that holds the folded term, positions ascending
-    { x.size() } -> std::same_as<std::uint64_t>;          // texts
-    { x.total_length() } -> std::same_as<std::uint64_t>;  // terms in all texts: the average length is total_length / size
+    { x.size() } -> std::same_as<std::uint64_t>;   // texts
+    {
+        x.total_length()
+    } -> std::same_as<std::uint64_t>;  // terms in all texts: the average length is total_length / size
 };
 
 /// A policy on axis::text_index: a delta that lives beside a memtable, and a run part of flat bytes.
@@ -51,16 +55,17 @@ concept text_queries = requires(X const x, std::string_view term) {
 /// | `T::length(text)` | number of terms in a text, as postings count them |
 /// | `v.validate()` | full check of the structure |
 template <class T>
-concept text_index =
-    std::same_as<typename T::policy_axis, axis::text_index> && text_queries<typename T::delta> && text_queries<typename T::view> &&
-    requires(typename T::delta d, typename T::view const v, std::string_view text, position at, std::span<text_entry const> entries, byte_view bytes) {
-        { T::name } -> std::convertible_to<std::string_view>;
-        T::analyzer::analyze(text, [](std::string_view) {});
-        d.insert(text, at);
-        { T::length(text) } -> std::same_as<std::uint32_t>;
-        { T::build(entries) } -> std::same_as<result<byte_vector>>;
-        { T::view::open(bytes) } -> std::same_as<result<typename T::view>>;
-        { v.validate() } -> std::same_as<result<void>>;
-    };
+concept text_index = std::same_as<typename T::policy_axis, axis::text_index> && text_queries<typename T::delta> &&
+                     text_queries<typename T::view> &&
+                     requires(typename T::delta d, typename T::view const v, std::string_view text, position at,
+                              std::span<text_entry const> entries, byte_view bytes) {
+                         { T::name } -> std::convertible_to<std::string_view>;
+                         T::analyzer::analyze(text, [](std::string_view) {});
+                         d.insert(text, at);
+                         { T::length(text) } -> std::same_as<std::uint32_t>;
+                         { T::build(entries) } -> std::same_as<result<byte_vector>>;
+                         { T::view::open(bytes) } -> std::same_as<result<typename T::view>>;
+                         { v.validate() } -> std::same_as<result<void>>;
+                     };
 
 }  // namespace tenon

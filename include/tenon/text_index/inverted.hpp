@@ -58,13 +58,16 @@ struct inverted_layout {
           end(after(postings, posting_bytes)) {}
 
 private:
-    static constexpr std::uint64_t after(std::uint64_t begin, std::uint64_t size) noexcept { return (begin + size + 63) / 64 * 64; }
+    static constexpr std::uint64_t after(std::uint64_t begin, std::uint64_t size) noexcept {
+        return (begin + size + 63) / 64 * 64;
+    }
 };
 
 /// The first eight bytes as a number that orders as the bytes do; zeros where the term is shorter.
 inline std::uint64_t term_prefix(std::string_view term) noexcept {
     std::uint64_t prefix = 0;
-    for (std::size_t i = 0; i < 8; ++i) prefix = prefix << 8 | (i < term.size() ? static_cast<unsigned char>(term[i]) : 0U);
+    for (std::size_t i = 0; i < 8; ++i)
+        prefix = prefix << 8 | (i < term.size() ? static_cast<unsigned char>(term[i]) : 0U);
     return prefix;
 }
 
@@ -93,9 +96,12 @@ inline void put_posting(byte_vector& out, position next, posting p) {
 /// `next` is the least position that may follow. False when the bytes are not a posting.
 inline bool get_posting(byte_view bytes, std::size_t& at, position& next, posting& p) noexcept {
     std::uint64_t gap = 0, length = 0, frequency = 1;
-    if (!get_varint(bytes, at, gap) || gap >= std::numeric_limits<position>::max() - next || !get_varint(bytes, at, length)) return false;
+    if (!get_varint(bytes, at, gap) || gap >= std::numeric_limits<position>::max() - next ||
+        !get_varint(bytes, at, length))
+        return false;
     if ((length & 1) != 0) {
-        if (!get_varint(bytes, at, frequency) || frequency > std::numeric_limits<std::uint32_t>::max() - 2U) return false;
+        if (!get_varint(bytes, at, frequency) || frequency > std::numeric_limits<std::uint32_t>::max() - 2U)
+            return false;
         frequency += 2;
     }
     length >>= 1;
@@ -121,8 +127,8 @@ public:
                 return;
             }
         }
-        std::uint32_t const room  = last_ == nullptr ? 1 : std::min<std::uint32_t>(last_->room * 2, 4096);
-        auto* const         made  = ::new (static_cast<void*>(arena.take(sizeof(chunk) + room * sizeof(posting)))) chunk(room);
+        std::uint32_t const room = last_ == nullptr ? 1 : std::min<std::uint32_t>(last_->room * 2, 4096);
+        auto* const made = ::new (static_cast<void*>(arena.take(sizeof(chunk) + room * sizeof(posting)))) chunk(room);
         std::uninitialized_default_construct_n(made->items(), room);
         made->items()[0] = p;
         made->used.store(1, std::memory_order_relaxed);
@@ -131,7 +137,8 @@ public:
     }
     template <class Visit>
     void each(Visit&& visit) const {
-        for (auto* c = first_.load(std::memory_order_acquire); c != nullptr; c = c->next.load(std::memory_order_acquire)) {
+        for (auto* c = first_.load(std::memory_order_acquire); c != nullptr;
+             c       = c->next.load(std::memory_order_acquire)) {
             auto const used = c->used.load(std::memory_order_acquire);
             for (std::uint32_t i = 0; i < used; ++i) visit(posting{c->items()[i]});
         }
@@ -146,7 +153,8 @@ private:
         std::uint32_t const        room;
         std::atomic<std::uint32_t> used{0};
     };
-    static_assert(sizeof(chunk) % alignof(posting) == 0 && alignof(chunk) <= 8 && std::is_trivially_destructible_v<chunk>);
+    static_assert(sizeof(chunk) % alignof(posting) == 0 && alignof(chunk) <= 8 &&
+                  std::is_trivially_destructible_v<chunk>);
 
     std::atomic<chunk*> first_{nullptr};
     chunk*              last_ = nullptr;  // the writer's
@@ -174,7 +182,8 @@ struct basic_inverted {
     using policy_axis                      = axis::text_index;
     using analyzer                         = Analyzer;
     static constexpr std::string_view name = "tenon.inverted/1";
-    static_assert(Analyzer::name.size() < 24, "tenon: an analyzer's name must be shorter than 24 characters: it stands in a header");
+    static_assert(Analyzer::name.size() < 24,
+                  "tenon: an analyzer's name must be shorter than 24 characters: it stands in a header");
 
     static std::uint32_t length(std::string_view text) { return Analyzer::length(text); }
 
@@ -220,7 +229,9 @@ struct basic_inverted {
         view() noexcept = default;
 
         static result<view> open(byte_view bytes) {
-            constexpr auto corrupt = [](std::string what) { return fail(errc::corrupt, {"inverted: ", std::move(what)}); };
+            constexpr auto corrupt = [](std::string what) {
+                return fail(errc::corrupt, {"inverted: ", std::move(what)});
+            };
             detail::inverted_header expected;
             detail::put_name(expected.analyzer, Analyzer::name);
             if (bytes.size() < sizeof expected)
@@ -229,18 +240,22 @@ struct basic_inverted {
             if (std::memcmp(h.magic, expected.magic, sizeof h.magic) != 0)
                 return corrupt("the bytes at offset 0 are not \"tenon.inverted/1\"");
             if (std::memcmp(h.analyzer, expected.analyzer, sizeof h.analyzer) != 0)
-                return fail(errc::wrong_assembly, {"inverted: made with the analyzer \"", detail::name_in(h.analyzer), "\", opened with \"",
-                                                   Analyzer::name, "\": open it with the analyzer that made it"});
+                return fail(errc::wrong_assembly,
+                            {"inverted: made with the analyzer \"", detail::name_in(h.analyzer), "\", opened with \"",
+                             Analyzer::name, "\": open it with the analyzer that made it"});
             if (h.terms > bytes.size() / 20 || h.term_bytes > bytes.size() || h.posting_bytes > bytes.size())
-                return corrupt("offset 64 says " + std::to_string(h.terms) + " terms of " + std::to_string(h.term_bytes) + " bytes with " +
-                               std::to_string(h.posting_bytes) + " bytes of postings, there are " + std::to_string(bytes.size()) + " bytes");
+                return corrupt("offset 64 says " + std::to_string(h.terms) + " terms of " +
+                               std::to_string(h.term_bytes) + " bytes with " + std::to_string(h.posting_bytes) +
+                               " bytes of postings, there are " + std::to_string(bytes.size()) + " bytes");
             detail::inverted_layout const l(h.terms, h.term_bytes, h.posting_bytes);
             if (h.bytes != bytes.size() || l.end != bytes.size())
-                return corrupt("the sections take " + std::to_string(l.end) + " bytes, offset 88 says " + std::to_string(h.bytes) + ", there are " +
-                               std::to_string(bytes.size()));
+                return corrupt("the sections take " + std::to_string(l.end) + " bytes, offset 88 says " +
+                               std::to_string(h.bytes) + ", there are " + std::to_string(bytes.size()));
             view v;
-            if (!(view_array(bytes, l.prefix, h.terms, v.prefix_) && view_array(bytes, l.posting_begin, h.terms + 1, v.posting_begin_) &&
-                  view_array(bytes, l.term_begin, h.terms + 1, v.term_begin_) && view_array(bytes, l.terms, h.term_bytes, v.terms_) &&
+            if (!(view_array(bytes, l.prefix, h.terms, v.prefix_) &&
+                  view_array(bytes, l.posting_begin, h.terms + 1, v.posting_begin_) &&
+                  view_array(bytes, l.term_begin, h.terms + 1, v.term_begin_) &&
+                  view_array(bytes, l.terms, h.term_bytes, v.terms_) &&
                   view_array(bytes, l.postings, h.posting_bytes, v.postings_)))
                 return corrupt("the bytes do not start at a multiple of 8 in memory");
             v.texts_        = h.texts;
@@ -286,7 +301,9 @@ struct basic_inverted {
 
         /// Checks the invariants, that sections are filled, and that frequencies add up to each text's length. O(postings).
         result<void> validate() const {
-            constexpr auto corrupt = [](std::string what) { return fail(errc::corrupt, {"inverted: ", std::move(what)}); };
+            constexpr auto corrupt = [](std::string what) {
+                return fail(errc::corrupt, {"inverted: ", std::move(what)});
+            };
             if (!posting_begin_.empty() && (posting_begin_.front() != 0 || posting_begin_.back() != postings_.size() ||
                                             term_begin_.front() != 0 || term_begin_.back() != terms_.size()))
                 return corrupt("the terms or postings do not fill their sections");
@@ -301,7 +318,8 @@ struct basic_inverted {
                 if (posting_begin_[i] > posting_begin_[i + 1] || term_begin_[i] > term_begin_[i + 1])
                     return corrupt(which + " ends before it begins");
                 auto const term = term_at(i);
-                if (term.empty() || term.size() > longest_term || !valid_utf8(term)) return corrupt(which + " is not 1 to 64 bytes of UTF-8");
+                if (term.empty() || term.size() > longest_term || !valid_utf8(term))
+                    return corrupt(which + " is not 1 to 64 bytes of UTF-8");
                 if (prefix_[i] != detail::term_prefix(term)) return corrupt(which + " does not begin with its prefix");
                 if (i != 0 && term_at(i - 1) >= term) return corrupt(which + " does not ascend");
                 auto const    bytes = list(i);
@@ -322,11 +340,12 @@ struct basic_inverted {
             }
             for (auto const& [at, t] : texts)
                 if (t.seen != t.length)
-                    return corrupt("the text at position " + std::to_string(at) + " has " + std::to_string(t.length) + " terms, its postings " +
-                                   std::to_string(t.seen));
+                    return corrupt("the text at position " + std::to_string(at) + " has " + std::to_string(t.length) +
+                                   " terms, its postings " + std::to_string(t.seen));
             if (total != total_length_ || texts.size() > texts_)
-                return corrupt("the header says " + std::to_string(texts_) + " texts of " + std::to_string(total_length_) + " terms, the postings " +
-                               std::to_string(texts.size()) + " of " + std::to_string(total));
+                return corrupt("the header says " + std::to_string(texts_) + " texts of " +
+                               std::to_string(total_length_) + " terms, the postings " + std::to_string(texts.size()) +
+                               " of " + std::to_string(total));
             return {};
         }
 

@@ -52,7 +52,8 @@ struct basic_text_scan {
     using policy_axis                      = axis::text_index;
     using analyzer                         = Analyzer;
     static constexpr std::string_view name = "tenon.text_scan/1";
-    static_assert(Analyzer::name.size() < 24, "tenon: an analyzer's name must be shorter than 24 characters: it stands in a header");
+    static_assert(Analyzer::name.size() < 24,
+                  "tenon: an analyzer's name must be shorter than 24 characters: it stands in a header");
 
     static std::uint32_t length(std::string_view text) { return Analyzer::length(text); }
 
@@ -87,20 +88,24 @@ struct basic_text_scan {
         view() noexcept = default;
 
         static result<view> open(byte_view bytes) {
-            constexpr auto corrupt = [](std::string what) { return fail(errc::corrupt, {"text_scan: ", std::move(what)}); };
-            auto const     expected = header_of(0, 0, 0);
+            constexpr auto corrupt = [](std::string what) {
+                return fail(errc::corrupt, {"text_scan: ", std::move(what)});
+            };
+            auto const expected = header_of(0, 0, 0);
             if (bytes.size() < sizeof expected)
                 return corrupt("a header needs 128 bytes, there are " + std::to_string(bytes.size()));
             auto const h = load<detail::text_scan_header>(bytes.data());
             if (std::memcmp(h.magic, expected.magic, sizeof h.magic) != 0)
                 return corrupt("the bytes at offset 0 are not \"tenon.text_scan/1\"");
             if (std::memcmp(h.analyzer, expected.analyzer, sizeof h.analyzer) != 0)
-                return fail(errc::wrong_assembly, {"text_scan: made with the analyzer \"", detail::name_in(h.analyzer), "\", opened with \"",
-                                                   Analyzer::name, "\": open it with the analyzer that made it"});
+                return fail(errc::wrong_assembly,
+                            {"text_scan: made with the analyzer \"", detail::name_in(h.analyzer), "\", opened with \"",
+                             Analyzer::name, "\": open it with the analyzer that made it"});
             if (h.bytes != bytes.size() || h.texts > bytes.size() / 16 || h.text_bytes > bytes.size() ||
                 header_of(h.texts, 0, h.text_bytes).bytes != bytes.size())
-                return corrupt("offset 48 says " + std::to_string(h.texts) + " texts, offset 64 " + std::to_string(h.text_bytes) +
-                               " bytes of them, offset 72 " + std::to_string(h.bytes) + " bytes, there are " + std::to_string(bytes.size()));
+                return corrupt("offset 48 says " + std::to_string(h.texts) + " texts, offset 64 " +
+                               std::to_string(h.text_bytes) + " bytes of them, offset 72 " + std::to_string(h.bytes) +
+                               " bytes, there are " + std::to_string(bytes.size()));
             view       v;
             auto const n = h.texts;
             if (!(view_array(bytes, 128, n + 1, v.begin_) && view_array(bytes, 128 + (n + 1) * 8, n, v.at_) &&
@@ -120,16 +125,21 @@ struct basic_text_scan {
 
         /// Checks offsets, positions and the total length. O(bytes).
         result<void> validate() const {
-            constexpr auto corrupt = [](std::string what) { return fail(errc::corrupt, {"text_scan: ", std::move(what)}); };
-            std::uint64_t  total   = 0;
+            constexpr auto corrupt = [](std::string what) {
+                return fail(errc::corrupt, {"text_scan: ", std::move(what)});
+            };
+            std::uint64_t total = 0;
             for (std::size_t i = 0; i < at_.size(); ++i) {
-                if (i != 0 && at_[i - 1] >= at_[i]) return corrupt("the position of text " + std::to_string(i) + " does not ascend");
+                if (i != 0 && at_[i - 1] >= at_[i])
+                    return corrupt("the position of text " + std::to_string(i) + " does not ascend");
                 if (begin_[i] > begin_[i + 1]) return corrupt("text " + std::to_string(i) + " ends before it begins");
                 total += length(text(i));
             }
-            if (!begin_.empty() && (begin_.front() != 0 || begin_.back() != chars_.size())) return corrupt("the texts do not fill their section");
+            if (!begin_.empty() && (begin_.front() != 0 || begin_.back() != chars_.size()))
+                return corrupt("the texts do not fill their section");
             if (total != total_length_)
-                return corrupt("offset 56 says " + std::to_string(total_length_) + " terms, the texts have " + std::to_string(total));
+                return corrupt("offset 56 says " + std::to_string(total_length_) + " terms, the texts have " +
+                               std::to_string(total));
             return {};
         }
 
@@ -169,7 +179,8 @@ struct basic_text_scan {
     }
 
 private:
-    static constexpr detail::text_scan_header header_of(std::uint64_t texts, std::uint64_t total_length, std::uint64_t text_bytes) noexcept {
+    static constexpr detail::text_scan_header header_of(std::uint64_t texts, std::uint64_t total_length,
+                                                        std::uint64_t text_bytes) noexcept {
         detail::text_scan_header h;
         detail::put_name(h.analyzer, Analyzer::name);
         h.texts        = texts;

@@ -38,10 +38,12 @@ struct vector_index_policy {
         }
         std::uint64_t size() const { return at_.size(); }
         template <class Accept>
-        void closest(std::span<float const> query, std::size_t k, vector_search_options, Accept&& accept, std::vector<vector_hit>& out) const {
+        void closest(std::span<float const> query, std::size_t k, vector_search_options, Accept&& accept,
+                     std::vector<vector_hit>& out) const {
             std::vector<vector_hit> hits;
             for (std::size_t i = 0; i < at_.size(); ++i)
-                if (accept(at_[i])) hits.push_back({metric::distance(query.data(), rows_.data() + i * dim_, dim_), at_[i]});
+                if (accept(at_[i]))
+                    hits.push_back({metric::distance(query.data(), rows_.data() + i * dim_, dim_), at_[i]});
             std::sort(hits.begin(), hits.end(), [](vector_hit a, vector_hit b) {
                 return a.distance < b.distance || (a.distance == b.distance && a.at < b.at);
             });
@@ -55,8 +57,10 @@ struct vector_index_policy {
         std::vector<position> at_;
     };
 
-    static result<byte_vector> build(std::size_t dim, std::span<float const> rows, std::span<position const> positions) {
-        if (dim == 0 || rows.size() != dim * positions.size()) return fail(errc::invalid_argument, "rows must be n x dim floats");
+    static result<byte_vector> build(std::size_t dim, std::span<float const> rows,
+                                     std::span<position const> positions) {
+        if (dim == 0 || rows.size() != dim * positions.size())
+            return fail(errc::invalid_argument, "rows must be n x dim floats");
         if (!std::is_sorted(positions.begin(), positions.end(), std::less_equal<>()))
             return fail(errc::unsorted_keys, "positions must ascend");
         for (float const x : rows)
@@ -87,7 +91,8 @@ struct vector_index_policy {
         std::uint64_t size() const { return size_; }
         std::size_t   dim() const { return dim_; }
         template <class Accept>
-        void closest(std::span<float const> query, std::size_t k, vector_search_options o, Accept&& accept, std::vector<vector_hit>& out) const {
+        void closest(std::span<float const> query, std::size_t k, vector_search_options o, Accept&& accept,
+                     std::vector<vector_hit>& out) const {
             delta              all(dim_);
             byte_reader        in(rows_);
             std::vector<float> row(dim_);
@@ -98,14 +103,14 @@ struct vector_index_policy {
             }
             all.closest(query, k, o, accept, out);
         }
-        result<void> validate() const { return {}; }
-        position     where(std::size_t i) const { return load<position>(rows_.data() + i * (8 + 4 * dim_)); }
+        result<void>           validate() const { return {}; }
+        position               where(std::size_t i) const { return load<position>(rows_.data() + i * (8 + 4 * dim_)); }
         std::span<float const> row(std::size_t i) const {
             return {reinterpret_cast<float const*>(rows_.data() + i * (8 + 4 * dim_) + 8), dim_};
         }
 
     private:
-        view() = default;
+        view()              = default;
         std::size_t   dim_  = 0;
         std::uint64_t size_ = 0;
         byte_view     rows_;

@@ -123,7 +123,7 @@ void scan_vectors(float const* query, float const* rows, position const* positio
 struct vector_scratch {
     struct candidate {
         float         distance;
-        std::uint32_t id;       ///< the high bit says that its neighbours were looked at
+        std::uint32_t id;  ///< the high bit says that its neighbours were looked at
     };
     std::vector<float>         query;
     std::vector<std::uint16_t> stamps;
@@ -186,15 +186,15 @@ float const* prepare_query(std::span<float const> query, vector_scratch& scratch
 template <class M>
 result<void> check_vector_rows(std::size_t dim, std::span<float const> rows, std::span<position const> positions) {
     if (!vector_dim_fits<M>(dim))
-        return fail(errc::invalid_argument, {"vectors of ", dim, " dimensions cannot be indexed under ",
-                                             std::string(std::string_view(M::name)), ": it takes ",
-                                             (vector_dim_fits<M>(2) && !vector_dim_fits<M>(3) ? "2" : "1 to 65536")});
+        return fail(errc::invalid_argument,
+                    {"vectors of ", dim, " dimensions cannot be indexed under ", std::string(std::string_view(M::name)),
+                     ": it takes ", (vector_dim_fits<M>(2) && !vector_dim_fits<M>(3) ? "2" : "1 to 65536")});
     if (rows.size() / dim != positions.size() || rows.size() % dim != 0)
         return fail(errc::invalid_argument, {rows.size(), " floats are not ", positions.size(), " rows of ", dim});
     for (std::size_t i = 1; i < positions.size(); ++i)
         if (positions[i] <= positions[i - 1])
-            return fail(errc::unsorted_keys, {"position ", positions[i], " of row ", i, " does not follow ", positions[i - 1],
-                                              ": hand rows over by ascending position"});
+            return fail(errc::unsorted_keys, {"position ", positions[i], " of row ", i, " does not follow ",
+                                              positions[i - 1], ": hand rows over by ascending position"});
     for (std::size_t i = 0; i < rows.size(); ++i)
         if (!std::isfinite(rows[i]))
             return fail(errc::invalid_argument, {"element ", i % dim, " of row ", i / dim, " is not a finite number"});
@@ -224,8 +224,8 @@ std::string_view vector_text(char const (&field)[N]) noexcept {
 }
 
 /// positions_at is head_bytes (a multiple of 64), rows_at the next multiple of 64 after them; bytes is left at the end of the rows.
-inline vector_head make_vector_head(std::string_view index, std::string_view metric, std::uint32_t version, std::size_t dim,
-                                    std::uint64_t rows, std::uint64_t head_bytes) {
+inline vector_head make_vector_head(std::string_view index, std::string_view metric, std::uint32_t version,
+                                    std::size_t dim, std::uint64_t rows, std::uint64_t head_bytes) {
     vector_head h{};
     std::memcpy(h.magic, "tenon", 5);
     expects(index.size() < sizeof h.index && metric.size() < sizeof h.metric,
@@ -243,17 +243,19 @@ inline vector_head make_vector_head(std::string_view index, std::string_view met
 
 /// Checks what can be checked of a head in O(1): afterwards positions and rows lie inside the bytes.
 template <class M>
-result<vector_head> open_vector_head(byte_view bytes, std::string_view index, std::uint32_t version, std::uint64_t head_bytes) {
+result<vector_head> open_vector_head(byte_view bytes, std::string_view index, std::uint32_t version,
+                                     std::uint64_t head_bytes) {
     std::string const what = "a vector index part of " + std::to_string(bytes.size()) + " bytes ";
     if (reinterpret_cast<std::uintptr_t>(bytes.data()) % 64 != 0)
-        return fail(errc::corrupt, {what, "does not begin at a multiple of 64 bytes in memory: map the file at a page"});
+        return fail(errc::corrupt,
+                    {what, "does not begin at a multiple of 64 bytes in memory: map the file at a page"});
     if (bytes.size() < head_bytes) return fail(errc::corrupt, {what, "is shorter than its head of ", head_bytes});
     auto const h = load<vector_head>(bytes.data());
     if (vector_text(h.magic) != "tenon") return fail(errc::corrupt, {what, "does not begin with tenon's mark"});
     if (vector_text(h.index) != index || vector_text(h.metric) != std::string_view(M::name))
         return fail(errc::wrong_assembly, {what, "was made by ", std::string(vector_text(h.index)), " under ",
-                                           std::string(vector_text(h.metric)), ", expected ", std::string(index), " under ",
-                                           std::string(std::string_view(M::name))});
+                                           std::string(vector_text(h.metric)), ", expected ", std::string(index),
+                                           " under ", std::string(std::string_view(M::name))});
     if (h.version != version)
         return fail(errc::wrong_version, {what, "has version ", h.version, ", known is ", version});
     bool sound = vector_dim_fits<M>(h.dim) && h.rows <= (std::uint64_t{1} << 40) && h.bytes <= bytes.size();
@@ -268,13 +270,15 @@ result<vector_head> open_vector_head(byte_view bytes, std::string_view index, st
 }
 
 /// The full check of positions and rows: ascending, finite.
-inline result<void> validate_vector_rows(std::span<position const> positions, std::span<float const> rows, std::size_t dim) {
+inline result<void> validate_vector_rows(std::span<position const> positions, std::span<float const> rows,
+                                         std::size_t dim) {
     for (std::size_t i = 1; i < positions.size(); ++i)
         if (positions[i] <= positions[i - 1])
             return fail(errc::corrupt, {"position of row ", i, " does not ascend: restore the file from a copy"});
     for (std::size_t i = 0; i < rows.size(); ++i)
         if (!std::isfinite(rows[i]))
-            return fail(errc::corrupt, {"element ", i % dim, " of row ", i / dim, " is not finite: restore the file from a copy"});
+            return fail(errc::corrupt,
+                        {"element ", i % dim, " of row ", i / dim, " is not finite: restore the file from a copy"});
     return {};
 }
 

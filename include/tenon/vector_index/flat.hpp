@@ -42,20 +42,22 @@ namespace tenon {
 /// Use when    up to some ten thousand rows, or exactness is asked for; hnsw<> beyond.
 template <class Metric>
 struct flat {
-    static_assert(::tenon::metric<Metric>, "tenon::flat<Metric>: Metric must be a policy on axis::metric, such as tenon::cosine");
+    static_assert(::tenon::metric<Metric>,
+                  "tenon::flat<Metric>: Metric must be a policy on axis::metric, such as tenon::cosine");
 
-    using policy_axis                               = axis::vector_index;
-    using metric                                    = Metric;
-    static constexpr std::string_view name          = "tenon.flat/1";
-    static constexpr std::uint32_t    version       = 1;
-    static constexpr std::uint64_t    head_bytes    = sizeof(detail::vector_head);
+    using policy_axis                            = axis::vector_index;
+    using metric                                 = Metric;
+    static constexpr std::string_view name       = "tenon.flat/1";
+    static constexpr std::uint32_t    version    = 1;
+    static constexpr std::uint64_t    head_bytes = sizeof(detail::vector_head);
 
     /// Rows in arrival order, in chunks that double, so that rows never move. Not movable.
     class delta {
     public:
         /// Precondition: the metric takes vectors of dim floats.
         explicit delta(std::size_t dim) : dim_(dim) {
-            expects(detail::vector_dim_fits<Metric>(dim), "a vector index needs 1 to 65536 dimensions, and those its metric asks for");
+            expects(detail::vector_dim_fits<Metric>(dim),
+                    "a vector index needs 1 to 65536 dimensions, and those its metric asks for");
         }
         ~delta() {
             for (auto& c : chunks_)
@@ -72,10 +74,10 @@ struct flat {
             auto const [chunk, within] = place(i);
             auto& c                    = chunks_[chunk];
             if (c.rows == nullptr) {
-                std::size_t const room = first_chunk << chunk;
-                auto positions = std::make_unique<position[]>(room);
-                c.rows         = static_cast<float*>(::operator new[](room * dim_ * sizeof(float), std::align_val_t{64}));
-                c.positions    = std::move(positions);
+                std::size_t const room      = first_chunk << chunk;
+                auto              positions = std::make_unique<position[]>(room);
+                c.rows      = static_cast<float*>(::operator new[](room * dim_ * sizeof(float), std::align_val_t{64}));
+                c.positions = std::move(positions);
             }
             detail::prepare_row<Metric>(vector.data(), c.rows + within * dim_, dim_);
             c.positions[within] = at;
@@ -120,13 +122,14 @@ struct flat {
         }
 
         std::size_t                dim_;
-        std::array<rows_chunk, 48>      chunks_;
+        std::array<rows_chunk, 48> chunks_;
         position                   last_ = 0;
         std::atomic<std::uint64_t> size_{0};
     };
 
     /// The run part. Preconditions: none; every wrong argument gets an error.
-    static result<byte_vector> build(std::size_t dim, std::span<float const> rows, std::span<position const> positions) {
+    static result<byte_vector> build(std::size_t dim, std::span<float const> rows,
+                                     std::span<position const> positions) {
         if (auto ok = detail::check_vector_rows<Metric>(dim, rows, positions); !ok) return fail(std::move(ok).error());
         auto const  head = detail::make_vector_head(name, Metric::name, version, dim, positions.size(), head_bytes);
         byte_vector out(static_cast<std::size_t>(head.bytes));
@@ -151,7 +154,8 @@ struct flat {
             if (head->bytes != head->rows_at + head->rows * head->dim * sizeof(float) ||
                 !view_array(bytes, head->positions_at, head->rows, v.positions_) ||
                 !view_array(bytes, head->rows_at, head->rows * head->dim, v.rows_))
-                return fail(errc::corrupt, "a flat vector part does not end where its rows end: restore it from a copy");
+                return fail(errc::corrupt,
+                            "a flat vector part does not end where its rows end: restore it from a copy");
             return v;
         }
 
@@ -179,7 +183,7 @@ struct flat {
         std::span<float const> row(std::size_t i) const noexcept { return rows_.subspan(i * dim_, dim_); }
 
     private:
-        view() = default;
+        view()                         = default;
         std::size_t               dim_ = 0;
         std::span<position const> positions_;
         std::span<float const>    rows_;

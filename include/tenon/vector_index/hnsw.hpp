@@ -50,24 +50,27 @@ namespace tenon {
 /// Use when    more than some ten thousand rows; with inner_product recall is lower when lengths differ much.
 template <class Metric, unsigned M = 16, unsigned EfConstruction = 100, unsigned EfSearch = 64>
 struct hnsw {
-    static_assert(::tenon::metric<Metric>, "tenon::hnsw<Metric>: Metric must be a policy on axis::metric, such as tenon::cosine");
+    static_assert(::tenon::metric<Metric>,
+                  "tenon::hnsw<Metric>: Metric must be a policy on axis::metric, such as tenon::cosine");
     static_assert(M >= 2 && M <= 256, "tenon::hnsw: M must be 2 to 256; 16 suits most data");
     static_assert(EfConstruction >= M, "tenon::hnsw: EfConstruction must be at least M; 100 to 400 suit most data");
     static_assert(EfSearch >= 1, "tenon::hnsw: EfSearch must be at least 1; 64 suits most data");
 
-    using policy_axis                      = axis::vector_index;
-    using metric                           = Metric;
-    static constexpr std::string_view name = "tenon.hnsw/1";
-    static constexpr std::uint32_t version = 1;
+    using policy_axis                         = axis::vector_index;
+    using metric                              = Metric;
+    static constexpr std::string_view name    = "tenon.hnsw/1";
+    static constexpr std::uint32_t    version = 1;
 
     using delta = typename flat<Metric>::delta;
 
     /// The run part. Every wrong argument gets an error. O(n log n) distances in practice.
-    static result<byte_vector> build(std::size_t dim, std::span<float const> rows, std::span<position const> positions) {
+    static result<byte_vector> build(std::size_t dim, std::span<float const> rows,
+                                     std::span<position const> positions) {
         if (auto ok = detail::check_vector_rows<Metric>(dim, rows, positions); !ok) return fail(std::move(ok).error());
         auto const n = positions.size();
         if (n >= detail::hnsw_row_limit)
-            return fail(errc::too_large, {n, " rows do not fit into one hnsw part, which takes less than 2^31: make more runs"});
+            return fail(errc::too_large,
+                        {n, " rows do not fit into one hnsw part, which takes less than 2^31: make more runs"});
         std::uint64_t words = 0;
         for (std::size_t i = 0; i < n; ++i) {
             unsigned const level = detail::hnsw_builder<Metric>::level_of(i, M);
@@ -95,19 +98,20 @@ struct hnsw {
             if (h.links != M)
                 return fail(errc::wrong_assembly, {"an hnsw part was built with M = ", h.links, ", this type has ", M,
                                                    ": name the M it was built with"});
-            view v;
+            view  v;
             auto& g     = v.graph_;
-            bool  sound = h.base.rows < detail::hnsw_row_limit && h.words < detail::hnsw_none && h.top <= detail::hnsw_level_limit &&
-                         (h.base.rows == 0 ? h.entry == 0 : h.entry < h.base.rows);
+            bool  sound = h.base.rows < detail::hnsw_row_limit && h.words < detail::hnsw_none &&
+                         h.top <= detail::hnsw_level_limit && (h.base.rows == 0 ? h.entry == 0 : h.entry < h.base.rows);
             if (sound) {
                 auto const e = detail::make_hnsw_head(name, Metric::name, version, h.base.dim, h.base.rows, M, h.words);
-                sound = h.base.bytes == e.base.bytes && h.links_at == e.links_at && h.equal_at == e.equal_at &&
+                sound        = h.base.bytes == e.base.bytes && h.links_at == e.links_at && h.equal_at == e.equal_at &&
                         h.upper_at == e.upper_at && h.words_at == e.words_at;
             }
             sound = sound && view_array(bytes, h.base.positions_at, h.base.rows, v.positions_) &&
                     view_array(bytes, h.base.rows_at, h.base.rows * h.base.dim, g.rows) &&
                     view_array(bytes, h.links_at, h.base.rows * (1 + 2 * M), g.links) &&
-                    view_array(bytes, h.equal_at, h.base.rows, g.equal) && view_array(bytes, h.upper_at, h.base.rows, g.upper) &&
+                    view_array(bytes, h.equal_at, h.base.rows, g.equal) &&
+                    view_array(bytes, h.upper_at, h.base.rows, g.upper) &&
                     view_array(bytes, h.words_at, h.words, g.words);
             if (!sound)
                 return fail(errc::corrupt, {"the tables of an hnsw part of ", h.base.rows,
@@ -134,7 +138,8 @@ struct hnsw {
             detail::vector_best          best(k, out);
             if (!walk(q, k, options.ef != 0 ? options.ef : EfSearch, accept, best, *scratch)) {
                 best.clear();
-                detail::scan_vectors<Metric>(q, graph_.rows.data(), positions_.data(), positions_.size(), graph_.dim, accept, best);
+                detail::scan_vectors<Metric>(q, graph_.rows.data(), positions_.data(), positions_.size(), graph_.dim,
+                                             accept, best);
             }
             best.sort();
         }
@@ -144,7 +149,9 @@ struct hnsw {
 
         /// Entry i as it is stored (unit length where the metric prepares rows), below size(): for cross-checks.
         position               where(std::size_t i) const noexcept { return positions_[i]; }
-        std::span<float const> row(std::size_t i) const noexcept { return graph_.rows.subspan(i * graph_.dim, graph_.dim); }
+        std::span<float const> row(std::size_t i) const noexcept {
+            return graph_.rows.subspan(i * graph_.dim, graph_.dim);
+        }
 
     private:
         view() = default;
@@ -186,7 +193,8 @@ struct hnsw {
             return accepted;
         }
 
-        static constexpr std::size_t scan_below = 48;    ///< a part of fewer than ef x this rows is scanned: in order that is faster
+        static constexpr std::size_t scan_below =
+            48;  ///< a part of fewer than ef x this rows is scanned: in order that is faster
         static constexpr std::size_t pool_limit = 4096;  ///< more candidates than this cost more than they save
 
         detail::hnsw_graph        graph_;
@@ -208,23 +216,26 @@ result<void> hnsw<Metric, M, EfConstruction, EfSearch>::view::validate() const {
         if (g.upper[id] != detail::hnsw_none) {
             unsigned const level = g.upper[id] == next_word && next_word < g.words.size() ? g.words[next_word] : 0;
             next_word += 1 + std::size_t{level} * (1 + M);
-            if (level == 0 || level > detail::hnsw_level_limit || next_word > g.words.size()) return corrupt(id, "has its upper levels misplaced");
+            if (level == 0 || level > detail::hnsw_level_limit || next_word > g.words.size())
+                return corrupt(id, "has its upper levels misplaced");
         }
         for (unsigned level = 0; level <= g.level_of(id); ++level) {
             auto const near = g.neighbours(id, level);
             if (near.data()[-1] != near.size()) return corrupt(id, "has more neighbours than fit");
             for (auto const to : near)
-                if (to >= g.size || to == id || g.level_of(to) < level) return corrupt(id, "has a neighbour that is not of its level");
+                if (to >= g.size || to == id || g.level_of(to) < level)
+                    return corrupt(id, "has a neighbour that is not of its level");
         }
         if (auto const next = g.equal[id]; next != detail::hnsw_none) {
             if (next <= id || next >= g.size) return corrupt(id, "has a chain that does not ascend");
-            if (std::memcmp(g.row(id), g.row(next), g.dim * sizeof(float)) != 0) return corrupt(id, "is chained to a row that is not equal");
+            if (std::memcmp(g.row(id), g.row(next), g.dim * sizeof(float)) != 0)
+                return corrupt(id, "is chained to a row that is not equal");
         }
     }
     if (next_word != g.words.size()) return corrupt(g.size - 1, "is followed by upper levels of no row");
     std::vector<bool>          seen(g.size);
     std::vector<std::uint32_t> reached{g.entry};
-    seen[g.entry] = true;
+    seen[g.entry]   = true;
     auto const meet = [&](std::uint32_t id) {
         if (!seen[id]) reached.push_back(id);
         seen[id] = true;

@@ -28,14 +28,14 @@ inline constexpr unsigned      hnsw_level_limit = 30;
 /// The head of the bytes: what all vector indexes have, then the graph's.
 struct hnsw_head {
     vector_head   base;
-    std::uint32_t links;        ///< M: a node has up to M neighbours on upper levels, 2 M on level 0
-    std::uint32_t entry;        ///< where searches begin; 0 in an empty index
-    std::uint32_t top;          ///< the entry's level
+    std::uint32_t links;  ///< M: a node has up to M neighbours on upper levels, 2 M on level 0
+    std::uint32_t entry;  ///< where searches begin; 0 in an empty index
+    std::uint32_t top;    ///< the entry's level
     std::uint32_t zero;
-    std::uint64_t links_at;     ///< rows x (1 + 2 M) u32: count, neighbours on level 0
-    std::uint64_t equal_at;     ///< rows u32: the next row with equal elements, or 2^32 - 1
-    std::uint64_t upper_at;     ///< rows u32: where the node's upper levels begin among the words, or 2^32 - 1
-    std::uint64_t words_at;     ///< u32 words: level, then for each level from 1: count, M neighbours
+    std::uint64_t links_at;  ///< rows x (1 + 2 M) u32: count, neighbours on level 0
+    std::uint64_t equal_at;  ///< rows u32: the next row with equal elements, or 2^32 - 1
+    std::uint64_t upper_at;  ///< rows u32: where the node's upper levels begin among the words, or 2^32 - 1
+    std::uint64_t words_at;  ///< u32 words: level, then for each level from 1: count, M neighbours
     std::uint64_t words;
     std::uint64_t zeros;
 };
@@ -63,8 +63,8 @@ struct hnsw_graph {
     std::uint32_t                  size = 0, degree = 0, entry = 0, top = 0;
     std::size_t                    dim = 0;
 
-    std::size_t   stride() const noexcept { return 1 + 2 * std::size_t{degree}; }
-    float const*  row(std::uint32_t id) const noexcept { return rows.data() + std::size_t{id} * dim; }
+    std::size_t  stride() const noexcept { return 1 + 2 * std::size_t{degree}; }
+    float const* row(std::uint32_t id) const noexcept { return rows.data() + std::size_t{id} * dim; }
     /// Precondition: id < size.
     std::span<std::uint32_t const> neighbours(std::uint32_t id, unsigned level) const noexcept {
         if (level == 0) {
@@ -118,13 +118,15 @@ void hnsw_search(hnsw_graph const& g, float const* query, std::size_t ef, unsign
                 if (!(distance < pool.back().distance)) continue;
                 pool.pop_back();
             }
-            auto const place = std::upper_bound(pool.begin(), pool.end(), distance,
-                                                [](float d, vector_scratch::candidate const& c) { return d < c.distance; });
+            auto const place =
+                std::upper_bound(pool.begin(), pool.end(), distance,
+                                 [](float d, vector_scratch::candidate const& c) { return d < c.distance; });
             first = std::min(first, static_cast<std::size_t>(place - pool.begin()));
             pool.insert(place, {distance, s.ids[i]});
         }
         at = first;
-        if (level == 0 && at < pool.size()) __builtin_prefetch(g.links.data() + std::size_t{pool[at].id & ~hnsw_seen} * g.stride());
+        if (level == 0 && at < pool.size())
+            __builtin_prefetch(g.links.data() + std::size_t{pool[at].id & ~hnsw_seen} * g.stride());
     }
     for (auto& c : pool) c.id &= ~hnsw_seen;
 }
@@ -141,8 +143,12 @@ template <class M>
 class hnsw_builder {
 public:
     hnsw_builder(byte_vector& bytes, hnsw_head& head, std::size_t ef)
-        : head_(head), ef_(ef), links_(at<std::uint32_t>(bytes, head.links_at)), equal_(at<std::uint32_t>(bytes, head.equal_at)),
-          upper_(at<std::uint32_t>(bytes, head.upper_at)), words_(at<std::uint32_t>(bytes, head.words_at)) {
+        : head_(head),
+          ef_(ef),
+          links_(at<std::uint32_t>(bytes, head.links_at)),
+          equal_(at<std::uint32_t>(bytes, head.equal_at)),
+          upper_(at<std::uint32_t>(bytes, head.upper_at)),
+          words_(at<std::uint32_t>(bytes, head.words_at)) {
         auto const n = static_cast<std::size_t>(head.base.rows);
         g_.dim       = head.base.dim;
         g_.size      = static_cast<std::uint32_t>(n);
@@ -167,7 +173,8 @@ public:
         if (g_.size == 0) return;
         lay_out_levels();
         auto order = chain_equal_rows();
-        std::sort(order.begin(), order.end(), [](std::uint32_t a, std::uint32_t b) { return shuffled(a) < shuffled(b); });
+        std::sort(order.begin(), order.end(),
+                  [](std::uint32_t a, std::uint32_t b) { return shuffled(a) < shuffled(b); });
         g_.entry = order.front();
         g_.top   = g_.level_of(g_.entry);
         for (std::size_t i = 1; i < order.size(); ++i) insert(order[i]);
@@ -211,7 +218,8 @@ private:
         });
         for (std::size_t i = 0; i < order.size(); ++i) {
             equal_[order[i]] = hnsw_none;
-            if (i > 0 && std::memcmp(g_.row(order[i - 1]), g_.row(order[i]), bytes) == 0) equal_[order[i - 1]] = order[i];
+            if (i > 0 && std::memcmp(g_.row(order[i - 1]), g_.row(order[i]), bytes) == 0)
+                equal_[order[i - 1]] = order[i];
             else heads.push_back(order[i]);
         }
         return heads;

@@ -9,7 +9,7 @@ namespace tenon::archetype {
 
 /// Satisfies `wal_policy` and nothing more. Every operation fails; it exists to be compiled against.
 struct wal_policy {
-    using policy_axis = axis::wal;
+    using policy_axis                         = axis::wal;
     static constexpr std::string_view name    = "archetype";
     static constexpr survives         promise = survives::nothing;
 

@@ -20,9 +20,9 @@ namespace tenon {
 enum class survives : unsigned char { nothing, process_kill, power_loss };
 
 struct wal_options {
-    std::uint64_t identity      = 0;          ///< of the database; segments of another are refused
+    std::uint64_t identity      = 0;  ///< of the database; segments of another are refused
     bytes_count   segment_bytes = {16u << 20};
-    std::uint64_t interval_ns   = 10'000'000; ///< for sync_interval
+    std::uint64_t interval_ns   = 10'000'000;  ///< for sync_interval
     bool          read_only     = false;
 };
 
@@ -32,8 +32,8 @@ struct wal_stats {
 
 /// What replay saw.
 struct replay_report {
-    std::uint64_t records        = 0;
-    std::uint64_t bytes          = 0;
+    std::uint64_t records         = 0;
+    std::uint64_t bytes           = 0;
     std::uint64_t truncated_bytes = 0;  ///< of a torn tail that was cut: never acknowledged
     lsn           end{};                ///< where the next record begins
 };

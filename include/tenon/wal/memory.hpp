@@ -22,7 +22,7 @@ namespace tenon {
 /// On disk     nothing.
 /// Use when    a test wants to compare; no_wal when nobody looks at the records.
 struct memory_wal {
-    using policy_axis = axis::wal;
+    using policy_axis                         = axis::wal;
     static constexpr std::string_view name    = "memory_wal";
     static constexpr survives         promise = survives::nothing;
 
@@ -49,9 +49,11 @@ struct memory_wal {
         result<lsn> append(byte_view record) {
             std::lock_guard const hold(state_->mutex);
             expects(state_->replayed, "call replay before the first append");
-            if (read_only_) return fail(errc::read_only, "append to a log that was opened read-only: open it for writing");
+            if (read_only_)
+                return fail(errc::read_only, "append to a log that was opened read-only: open it for writing");
             if (record.empty() || record.size() > max_record_bytes)
-                return fail(errc::too_large, {"a log record takes 1 byte to 1 GiB, this one has ", record.size(), " bytes"});
+                return fail(errc::too_large,
+                            {"a log record takes 1 byte to 1 GiB, this one has ", record.size(), " bytes"});
             lsn const begin = state_->end;
             state_->end.value += record.size();
             state_->entries.push_back({begin, state_->end, byte_vector(record.begin(), record.end())});

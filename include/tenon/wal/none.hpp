@@ -21,7 +21,7 @@ namespace tenon {
 /// On disk     nothing.
 /// Use when    the work can be done again from its source; memory_wal when a test wants to see the records.
 struct no_wal {
-    using policy_axis = axis::wal;
+    using policy_axis                         = axis::wal;
     static constexpr std::string_view name    = "no_wal";
     static constexpr survives         promise = survives::nothing;
 
@@ -40,9 +40,11 @@ struct no_wal {
         }
         result<lsn> append(byte_view record) {
             expects(state_->replayed, "call replay before the first append");
-            if (read_only_) return fail(errc::read_only, "append to a log that was opened read-only: open it for writing");
+            if (read_only_)
+                return fail(errc::read_only, "append to a log that was opened read-only: open it for writing");
             if (record.empty() || record.size() > max_record_bytes)
-                return fail(errc::too_large, {"a log record takes 1 byte to 1 GiB, this one has ", record.size(), " bytes"});
+                return fail(errc::too_large,
+                            {"a log record takes 1 byte to 1 GiB, this one has ", record.size(), " bytes"});
             state_->records.fetch_add(1, std::memory_order_relaxed);
             state_->bytes.fetch_add(record.size(), std::memory_order_relaxed);
             return lsn{state_->end.fetch_add(record.size()) + record.size()};
@@ -51,7 +53,9 @@ struct no_wal {
         result<void> sync_all() { return {}; }
         result<void> release(lsn) { return {}; }
         lsn          end() const { return {state_->end.load()}; }
-        wal_stats    stats() const { return {.appended_records = state_->records.load(), .appended_bytes = state_->bytes.load()}; }
+        wal_stats    stats() const {
+            return {.appended_records = state_->records.load(), .appended_bytes = state_->bytes.load()};
+        }
 
     private:
         struct counters {

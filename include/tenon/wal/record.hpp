@@ -39,7 +39,7 @@ struct wal_segment_header {
     std::uint64_t                capacity = 0;  ///< size of the file
     std::uint32_t                epoch    = 0;  ///< of the log when the segment was begun
     std::array<std::uint8_t, 16> zero{};
-    std::uint32_t                crc      = 0;  ///< of the 60 bytes before
+    std::uint32_t                crc = 0;  ///< of the 60 bytes before
 };
 static_assert(sizeof(wal_segment_header) == 64 && offsetof(wal_segment_header, crc) == 60);
 static_assert(std::is_trivially_copyable_v<wal_segment_header>);
@@ -50,13 +50,16 @@ struct wal_frame {
     std::uint32_t length = 0;
     std::uint64_t lsn    = 0;  ///< of the frame's first byte
     std::uint32_t epoch  = 0;  ///< one more each time the log is opened for writing
-    std::uint32_t behind = 0;  ///< (lsn - L) / 8, where everything below L was known to be on the medium; all ones: L = 0
+    std::uint32_t behind =
+        0;  ///< (lsn - L) / 8, where everything below L was known to be on the medium; all ones: L = 0
 };
 static_assert(sizeof(wal_frame) == 24 && offsetof(wal_frame, length) == 4);
 static_assert(std::is_trivially_copyable_v<wal_frame>);
 
 /// Bytes that a record takes in the log: frame, record, padding to 8.
-constexpr std::uint64_t wal_frame_bytes(std::uint64_t length) noexcept { return sizeof(wal_frame) + (length + 7) / 8 * 8; }
+constexpr std::uint64_t wal_frame_bytes(std::uint64_t length) noexcept {
+    return sizeof(wal_frame) + (length + 7) / 8 * 8;
+}
 
 inline std::uint32_t wal_seed(std::uint64_t identity) noexcept { return crc32c(object_bytes(identity)); }
 
@@ -88,8 +91,13 @@ inline void wal_put_frame(byte_vector& out, wal_frame frame, byte_view record, s
 
 inline wal_segment_header wal_make_header(std::uint64_t identity, std::uint64_t start, std::uint64_t capacity,
                                           std::uint32_t epoch) noexcept {
-    wal_segment_header h{.magic = wal_magic, .version = wal_version, .bytes = sizeof(wal_segment_header), .identity = identity,
-                         .start = start, .capacity = capacity, .epoch = epoch};
+    wal_segment_header h{.magic    = wal_magic,
+                         .version  = wal_version,
+                         .bytes    = sizeof(wal_segment_header),
+                         .identity = identity,
+                         .start    = start,
+                         .capacity = capacity,
+                         .epoch    = epoch};
     h.crc = crc32c(object_bytes(h).first(offsetof(wal_segment_header, crc)));
     return h;
 }
@@ -98,24 +106,30 @@ inline wal_segment_header wal_make_header(std::uint64_t identity, std::uint64_t 
 inline result<wal_segment_header> wal_read_header(byte_view bytes, std::string const& file, std::uint64_t file_bytes,
                                                   std::optional<std::uint64_t> named_start, std::uint64_t identity) {
     if (bytes.size() < sizeof(wal_segment_header))
-        return fail(errc::corrupt, {"'", file, "' has ", file_bytes, " bytes, which is less than the header of a log segment"});
+        return fail(errc::corrupt,
+                    {"'", file, "' has ", file_bytes, " bytes, which is less than the header of a log segment"});
     auto const h = load<wal_segment_header>(bytes.data());
     if (h.magic != wal_magic)
         return fail(errc::not_ours, {"'", file, "' is not a log segment of tenon: move it out of the log's directory"});
     if (h.version != wal_version)
-        return fail(errc::wrong_version, {"'", file, "' is a log segment of version ", h.version, "; this program reads version ",
-                                          wal_version});
+        return fail(errc::wrong_version, {"'", file, "' is a log segment of version ", h.version,
+                                          "; this program reads version ", wal_version});
     if (h.crc != crc32c(object_bytes(h).first(offsetof(wal_segment_header, crc))))
-        return fail(errc::corrupt, {"the header of log segment '", file, "' is damaged: its checksum at offset 60 does not fit"});
+        return fail(errc::corrupt,
+                    {"the header of log segment '", file, "' is damaged: its checksum at offset 60 does not fit"});
     if (h.identity != identity)
-        return fail(errc::wrong_assembly, {"'", file, "' is a log segment of database ", h.identity, ", not of this one (", identity, ")"});
+        return fail(errc::wrong_assembly,
+                    {"'", file, "' is a log segment of database ", h.identity, ", not of this one (", identity, ")"});
     if (!named_start || h.start != *named_start)
-        return fail(errc::corrupt, {"log segment '", file, "' begins at LSN ", h.start, ", which is not what its name says"});
-    if (h.bytes != sizeof(wal_segment_header) || h.start % 8 != 0 || h.start > wal_max_lsn || h.capacity < wal_data_offset + sizeof(wal_frame))
-        return fail(errc::corrupt, {"the header of log segment '", file, "' holds values that no writer of version 1 makes"});
+        return fail(errc::corrupt,
+                    {"log segment '", file, "' begins at LSN ", h.start, ", which is not what its name says"});
+    if (h.bytes != sizeof(wal_segment_header) || h.start % 8 != 0 || h.start > wal_max_lsn ||
+        h.capacity < wal_data_offset + sizeof(wal_frame))
+        return fail(errc::corrupt,
+                    {"the header of log segment '", file, "' holds values that no writer of version 1 makes"});
     if (h.capacity != file_bytes)
-        return fail(errc::corrupt, {"log segment '", file, "' has ", file_bytes, " bytes where its header says ", h.capacity,
-                                    ": it was cut or extended"});
+        return fail(errc::corrupt, {"log segment '", file, "' has ", file_bytes, " bytes where its header says ",
+                                    h.capacity, ": it was cut or extended"});
     return h;
 }
 

@@ -27,7 +27,9 @@ struct wal_segment {
     std::uint64_t start = 0, capacity = 0;
     std::uint32_t epoch = 0;
 
-    std::uint64_t limit() const noexcept { return start + (capacity - wal_data_offset); }       ///< first LSN that cannot lie in it
+    std::uint64_t limit() const noexcept {
+        return start + (capacity - wal_data_offset);
+    }  ///< first LSN that cannot lie in it
     std::uint64_t offset(std::uint64_t at) const noexcept { return wal_data_offset + (at - start); }
 };
 
@@ -47,7 +49,8 @@ public:
             at_     = offset;
             filled_ = *got;
             if (filled_ < n)
-                return fail(errc::corrupt, {"'", std::string(file_->path()), "' became shorter while it was read, at offset ", offset});
+                return fail(errc::corrupt, {"'", std::string(file_->path()),
+                                            "' became shorter while it was read, at offset ", offset});
         }
         return byte_view(buffer_).subspan(static_cast<std::size_t>(offset - at_), static_cast<std::size_t>(n));
     }
@@ -61,20 +64,22 @@ private:
 };
 
 struct wal_found {
-    wal_frame frame;
-    byte_view record;
+    wal_frame     frame;
+    byte_view     record;
     std::uint64_t end() const noexcept { return frame.lsn + wal_frame_bytes(frame.length); }
 };
 
 /// The frame at `at` when it is whole and made for this place; its epoch is not judged.
 template <class File>
-result<std::optional<wal_found>> wal_frame_at(wal_window<File>& window, wal_segment const& segment, std::uint64_t at, std::uint32_t seed) {
+result<std::optional<wal_found>> wal_frame_at(wal_window<File>& window, wal_segment const& segment, std::uint64_t at,
+                                              std::uint32_t seed) {
     auto const room = segment.limit() - at;
     if (room < sizeof(wal_frame)) return std::nullopt;
     auto bytes = window.get(segment.offset(at), sizeof(wal_frame));
     if (!bytes) return fail(std::move(bytes).error());
     auto const frame = load<wal_frame>(bytes->data());
-    if (frame.lsn != at || frame.length > wal_max_record_bytes || wal_frame_bytes(frame.length) > room) return std::nullopt;
+    if (frame.lsn != at || frame.length > wal_max_record_bytes || wal_frame_bytes(frame.length) > room)
+        return std::nullopt;
     bytes = window.get(segment.offset(at), wal_frame_bytes(frame.length));
     if (!bytes) return fail(std::move(bytes).error());
     auto const record = bytes->subspan(sizeof(wal_frame), frame.length);
@@ -91,7 +96,8 @@ struct wal_tail {
 
 /// Looks for frames at every place after `end`.
 template <class File>
-result<wal_tail> wal_scan_tail(wal_window<File>& window, wal_segment const& segment, std::uint64_t end, std::uint32_t epoch, std::uint32_t seed) {
+result<wal_tail> wal_scan_tail(wal_window<File>& window, wal_segment const& segment, std::uint64_t end,
+                               std::uint32_t epoch, std::uint32_t seed) {
     wal_tail            tail{.torn_end = end};
     std::uint64_t const block  = 1u << 16;
     std::uint64_t       budget = 64 * segment.capacity;  // of checksummed bytes: a crafted file must not take for ever
@@ -111,8 +117,9 @@ result<wal_tail> wal_scan_tail(wal_window<File>& window, wal_segment const& segm
         auto const frame  = load<wal_frame>(bytes->data() + i);
         auto const weight = std::min(wal_frame_bytes(frame.length), segment.limit() - at);
         if (weight > budget)
-            return fail(errc::corrupt, {"log segment '", segment.path,
-                                        "' was not written by tenon: too many overlapping frames before offset ", segment.offset(at)});
+            return fail(errc::corrupt,
+                        {"log segment '", segment.path,
+                         "' was not written by tenon: too many overlapping frames before offset ", segment.offset(at)});
         budget -= weight;
         auto found = wal_frame_at(window, segment, at, seed);
         if (!found) return fail(std::move(found).error());
@@ -141,13 +148,14 @@ struct wal_recovered {
 
 /// Follows the chain from `from` through `segments` (sorted by start, not empty) and visits the records. Writes nothing.
 template <class FS>
-result<wal_recovered> wal_recover(FS& fs, std::string const& directory, std::vector<wal_segment> const& segments, std::uint64_t identity,
-                                  std::uint64_t from, replay_visitor const& visit) {
+result<wal_recovered> wal_recover(FS& fs, std::string const& directory, std::vector<wal_segment> const& segments,
+                                  std::uint64_t identity, std::uint64_t from, replay_visitor const& visit) {
     if (segments.front().start > from)
         return fail(errc::corrupt, {"the log in '", directory, "' begins at LSN ", segments.front().start,
                                     ", but the last root needs it from LSN ", from, ": segments are missing"});
     auto current = std::upper_bound(segments.begin(), segments.end(), from,
-                                    [](std::uint64_t value, wal_segment const& s) { return value < s.start; }) - 1;
+                                    [](std::uint64_t value, wal_segment const& s) { return value < s.start; }) -
+                   1;
     auto const    seed = wal_seed(identity);
     wal_recovered out{.report = {}, .epoch = current->epoch};
     std::uint64_t at = current->start;
@@ -167,27 +175,31 @@ result<wal_recovered> wal_recover(FS& fs, std::string const& directory, std::vec
             if (frame.length != 0 && at >= from) {
                 ++out.report.records;
                 out.report.bytes += frame.length;
-                if (auto done = visit(lsn{(*found)->end()}, (*found)->record); !done) return fail(std::move(done).error());
+                if (auto done = visit(lsn{(*found)->end()}, (*found)->record); !done)
+                    return fail(std::move(done).error());
             }
             at = (*found)->end();
         }
         auto const where = "log segment '" + current->path + "', offset " + std::to_string(current->offset(at));
         if (!last) {
             if (at != next->start)
-                return fail(errc::corrupt, {where, " (LSN ", at, "): the record there is damaged, but the log goes on at LSN ", next->start,
-                                            " in '", next->path, "', or a segment between them is missing"});
+                return fail(errc::corrupt,
+                            {where, " (LSN ", at, "): the record there is damaged, but the log goes on at LSN ",
+                             next->start, " in '", next->path, "', or a segment between them is missing"});
             if (next->epoch != out.epoch)
-                return fail(errc::corrupt, {"log segment '", next->path, "' is of epoch ", next->epoch, ", the one before ends in epoch ",
-                                            out.epoch});
+                return fail(errc::corrupt, {"log segment '", next->path, "' is of epoch ", next->epoch,
+                                            ", the one before ends in epoch ", out.epoch});
             continue;
         }
         auto tail = wal_scan_tail(window, *current, at, out.epoch, seed);
         if (!tail) return fail(std::move(tail).error());
         if (tail->known_durable > at)
-            return fail(errc::corrupt, {where, " (LSN ", at, "): the record there is damaged, but the intact record at offset ",
-                                        current->offset(tail->witness), " was written when it was already safe"});
+            return fail(errc::corrupt,
+                        {where, " (LSN ", at, "): the record there is damaged, but the intact record at offset ",
+                         current->offset(tail->witness), " was written when it was already safe"});
         if (at < from)
-            return fail(errc::corrupt, {"the log in '", directory, "' ends at LSN ", at, ", but the last root needs it from LSN ", from});
+            return fail(errc::corrupt, {"the log in '", directory, "' ends at LSN ", at,
+                                        ", but the last root needs it from LSN ", from});
         out.report.truncated_bytes = tail->torn_end - at;
         out.report.end             = {at};
         return out;

@@ -45,10 +45,11 @@ namespace tenon {
 /// Use when    commits must survive; no_wal or memory_wal when not.
 template <class Sync = group_commit>
 struct segmented_wal {
-    static_assert(sync_policy<Sync>, "segmented_wal<Sync>: use sync_each_commit, group_commit, sync_interval or no_sync, or write a "
-                                     "policy as tenon/wal/sync_policy.hpp describes");
-    using policy_axis = axis::wal;
-    using sync_policy_type = Sync;
+    static_assert(sync_policy<Sync>,
+                  "segmented_wal<Sync>: use sync_each_commit, group_commit, sync_interval or no_sync, or write a "
+                  "policy as tenon/wal/sync_policy.hpp describes");
+    using policy_axis                         = axis::wal;
+    using sync_policy_type                    = Sync;
     static constexpr std::string_view name    = "segmented_wal";
     static constexpr survives         promise = Sync::promise;
 
@@ -64,7 +65,8 @@ public:
 
     [[gnu::cold]] static result<log> open(FS fs, std::string const& path, wal_options const& options) {
         if (options.segment_bytes.value < 8192 || options.segment_bytes.value > detail::wal_max_lsn)
-            return fail(errc::invalid_argument, {"wal_options::segment_bytes is ", options.segment_bytes.value, "; the least is 8192"});
+            return fail(errc::invalid_argument,
+                        {"wal_options::segment_bytes is ", options.segment_bytes.value, "; the least is 8192"});
         auto directory = path;
         while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
         log  out(std::make_unique<state>(std::move(fs), std::move(directory), options));
@@ -73,7 +75,9 @@ public:
         return out;
     }
 
-    [[gnu::cold]] result<replay_report> replay(lsn from, replay_visitor const& visit) { return state_->replay(from.value, visit); }
+    [[gnu::cold]] result<replay_report> replay(lsn from, replay_visitor const& visit) {
+        return state_->replay(from.value, visit);
+    }
 
     result<lsn> append(byte_view record) { return state_->append(record); }
 
@@ -123,7 +127,8 @@ private:
             return {};
         }
 
-        [[gnu::cold]] result<detail::wal_segment> read_segment(std::string const& path, std::optional<std::uint64_t> named_start) {
+        [[gnu::cold]] result<detail::wal_segment> read_segment(std::string const&           path,
+                                                               std::optional<std::uint64_t> named_start) {
             auto file = fs.open(path, open_mode::read_only);
             if (!file) return fail(std::move(file).error());
             auto const bytes = file->size();
@@ -131,7 +136,8 @@ private:
             byte_vector head(sizeof(detail::wal_segment_header));
             auto const  got = file->read_at(0, head);
             if (!got) return fail(got.error());
-            auto const header = detail::wal_read_header(byte_view(head).first(*got), path, *bytes, named_start, options.identity);
+            auto const header =
+                detail::wal_read_header(byte_view(head).first(*got), path, *bytes, named_start, options.identity);
             if (!header) return fail(header.error());
             return detail::wal_segment{path, header->start, header->capacity, header->epoch};
         }
@@ -141,7 +147,8 @@ private:
             replayed = true;
             detail::wal_recovered found;
             if (segments.empty() && from > 0)
-                return fail(errc::corrupt, {"the log in '", directory, "' is empty, but the last root needs it from LSN ", from});
+                return fail(errc::corrupt,
+                            {"the log in '", directory, "' is empty, but the last root needs it from LSN ", from});
             if (!segments.empty()) {
                 auto recovered = detail::wal_recover(fs, directory, segments, options.identity, from, visit);
                 if (!recovered) return fail(std::move(recovered).error());
@@ -149,7 +156,8 @@ private:
             }
             end = written = durable = found.report.end.value;
             if (!options.read_only)
-                if (auto begun = begin_epoch(found); !begun) return fail(std::move(begun).error().while_("opening the log '" + directory + "' for writing"));
+                if (auto begun = begin_epoch(found); !begun)
+                    return fail(std::move(begun).error().while_("opening the log '" + directory + "' for writing"));
             found.report.end = {end};
             ready            = true;
             return found.report;
@@ -158,7 +166,8 @@ private:
         /// Cuts the tail, by making everything that stands there belong to an older epoch.
         [[gnu::cold]] result<void> begin_epoch(detail::wal_recovered const& found) {
             epoch = found.epoch;
-            if (epoch == std::numeric_limits<std::uint32_t>::max()) return fail(errc::corrupt, "the log's epoch is at its greatest value: no writer gets there");
+            if (epoch == std::numeric_limits<std::uint32_t>::max())
+                return fail(errc::corrupt, "the log's epoch is at its greatest value: no writer gets there");
             // a process that was killed may have left names that are not on the medium
             if (segments.empty())
                 if (auto done = fs.sync_directory(parent_directory(directory)); !done) return done;
@@ -173,7 +182,8 @@ private:
             if (active)  // what was just read may be in the kernel only; after this the marker can vouch for it
                 if (auto done = sync_active(); !done) return done;
             byte_vector marker;
-            detail::wal_put_frame(marker, {.lsn = end, .epoch = epoch + 1, .behind = detail::wal_behind(end, end)}, {}, seed);
+            detail::wal_put_frame(marker, {.lsn = end, .epoch = epoch + 1, .behind = detail::wal_behind(end, end)}, {},
+                                  seed);
             if (auto done = write_frames(marker, end); !done) return done;
             if (auto done = sync_active(); !done) return done;
             ++epoch;
@@ -186,15 +196,18 @@ private:
         // --- appending and syncing ---
 
         result<lsn> append(byte_view record) {
-            if (options.read_only) return fail(errc::read_only, {"append to the log '", directory,
-                                                                 "', which was opened read-only: open it for writing"});
+            if (options.read_only)
+                return fail(errc::read_only,
+                            {"append to the log '", directory, "', which was opened read-only: open it for writing"});
             if (record.empty() || record.size() > detail::wal_max_record_bytes)
-                return fail(errc::too_large, {"a log record takes 1 byte to 1 GiB, this one has ", record.size(), " bytes"});
+                return fail(errc::too_large,
+                            {"a log record takes 1 byte to 1 GiB, this one has ", record.size(), " bytes"});
             auto const       payload_crc = crc32c(record, seed);
             std::unique_lock lock(mutex);
             expects(ready, "call replay before the first append");
             if (failure) return poisoned();
-            detail::wal_put_frame(pending, {.lsn = end, .epoch = epoch, .behind = detail::wal_behind(end, durable)}, record, payload_crc);
+            detail::wal_put_frame(pending, {.lsn = end, .epoch = epoch, .behind = detail::wal_behind(end, durable)},
+                                  record, payload_crc);
             end += detail::wal_frame_bytes(record.size());
             ++counts.appended_records;
             counts.appended_bytes += record.size();
@@ -216,7 +229,8 @@ private:
                 if (upto <= durable) return {};
                 bool const to_medium = all || Sync::due([this] { return fs.now_ns(); }, last_sync, options);
                 if (!to_medium && upto <= written) return {};
-                if (auto done = lead_or_wait(lock, all || Sync::whole_batch ? end : upto, to_medium); !done) return done;
+                if (auto done = lead_or_wait(lock, all || Sync::whole_batch ? end : upto, to_medium); !done)
+                    return done;
             }
         }
 
@@ -227,8 +241,8 @@ private:
                 return {};
             }
             take(target);  // may run out of memory: nothing has changed then
-            leading = true;
-            target  = written + batch.size();
+            leading         = true;
+            target          = written + batch.size();
             auto const from = written;
             lock.unlock();
             auto const began = to_medium ? fs.now_ns() : 0;
@@ -256,15 +270,17 @@ private:
                 return;
             }
             std::size_t n = 0;
-            while (written + n < target) n += static_cast<std::size_t>(detail::wal_frame_bytes(load<detail::wal_frame>(pending.data() + n).length));
+            while (written + n < target)
+                n += static_cast<std::size_t>(
+                    detail::wal_frame_bytes(load<detail::wal_frame>(pending.data() + n).length));
             auto const cut = pending.begin() + static_cast<std::ptrdiff_t>(n);
             batch.assign(pending.begin(), cut);
             pending.erase(pending.begin(), cut);
         }
 
         tl::unexpected<error> poisoned() const {
-            return fail(errc::poisoned, {"the log '", directory, "' takes nothing more after a failed write or sync (", failure->message,
-                                         "): reopen it"});
+            return fail(errc::poisoned, {"the log '", directory, "' takes nothing more after a failed write or sync (",
+                                         failure->message, "): reopen it"});
         }
 
         // --- the leader's side: files ---
@@ -277,7 +293,10 @@ private:
                 auto const bytes = detail::wal_frame_bytes(frame.length);
                 if (!active || begin + at + bytes > active_segment.limit()) {
                     if (at > done)
-                        if (auto w = active->write_at(active_segment.offset(begin + done), frames.subspan(done, at - done)); !w) return w;
+                        if (auto w =
+                                active->write_at(active_segment.offset(begin + done), frames.subspan(done, at - done));
+                            !w)
+                            return w;
                     if (auto next = begin_segment(begin + at, bytes); !next) return next;
                     done = at;
                 }
@@ -330,7 +349,8 @@ private:
                 auto const bytes = file->size();
                 if (!bytes) return fail(bytes.error());
                 if (*bytes == capacity) return path;
-                if (auto done = fs.remove(path); !done) return fail(std::move(done).error());  // of another size, or half made
+                if (auto done = fs.remove(path); !done)
+                    return fail(std::move(done).error());  // of another size, or half made
             }
             return make_spare(capacity);
         }
@@ -343,15 +363,18 @@ private:
             byte_vector const zeros(static_cast<std::size_t>(std::min<std::uint64_t>(capacity, 1u << 20)));
             result<void>      done{};
             for (std::uint64_t at = 0; done && at < capacity; at += zeros.size())
-                done = file->write_at(at, byte_view(zeros).first(static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(), capacity - at))));
+                done = file->write_at(at, byte_view(zeros).first(static_cast<std::size_t>(
+                                              std::min<std::uint64_t>(zeros.size(), capacity - at))));
             if (done) done = file->sync();
             if (done) return path;
             static_cast<void>(fs.remove(path));
-            return fail(std::move(done).error().while_("making a log segment of " + std::to_string(capacity) + " bytes ahead"));
+            return fail(
+                std::move(done).error().while_("making a log segment of " + std::to_string(capacity) + " bytes ahead"));
         }
 
         [[gnu::cold]] result<void> release(std::uint64_t upto) {
-            if (options.read_only) return fail(errc::read_only, {"release in the log '", directory, "', which was opened read-only"});
+            if (options.read_only)
+                return fail(errc::read_only, {"release in the log '", directory, "', which was opened read-only"});
             expects(ready, "call replay before release");
             std::lock_guard const    hold(files_mutex);
             std::vector<std::string> recycled;
@@ -415,7 +438,7 @@ private:
         FS                  fs;
         std::string const   directory;
         wal_options const   options;
-        std::uint32_t const seed = detail::wal_seed(options.identity);
+        std::uint32_t const seed     = detail::wal_seed(options.identity);
         bool                replayed = false, ready = false;
 
         mutable std::mutex      mutex;  // guards up to `counts`
@@ -427,12 +450,12 @@ private:
         std::optional<error>    failure;
         wal_stats               counts;
 
-        byte_vector                       batch;  // up to `epoch`: the leader's alone
-        std::optional<typename FS::file>  active;
-        detail::wal_segment               active_segment;
-        std::uint64_t                     synced_start = 0;
-        std::uint32_t                     epoch        = 0;  // constant after replay
-        std::atomic<std::uint64_t>        syncs{0};
+        byte_vector                      batch;  // up to `epoch`: the leader's alone
+        std::optional<typename FS::file> active;
+        detail::wal_segment              active_segment;
+        std::uint64_t                    synced_start = 0;
+        std::uint32_t                    epoch        = 0;  // constant after replay
+        std::atomic<std::uint64_t>       syncs{0};
 
         mutable std::mutex               files_mutex;  // guards what follows; never taken together with `mutex`
         std::vector<detail::wal_segment> segments;     // sorted by start; the last is the active one

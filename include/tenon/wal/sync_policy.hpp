@@ -39,7 +39,9 @@ struct group_commit {
     static constexpr survives         promise     = survives::power_loss;
     static constexpr bool             whole_batch = true;
     template <class Now>
-    static bool due(Now&&, std::uint64_t, wal_options const&) noexcept { return true; }
+    static bool due(Now&&, std::uint64_t, wal_options const&) noexcept {
+        return true;
+    }
 };
 
 /// A write and a sync for each commit that is not yet covered, one after the other.
@@ -52,7 +54,9 @@ struct sync_each_commit {
     static constexpr survives         promise     = survives::power_loss;
     static constexpr bool             whole_batch = false;
     template <class Now>
-    static bool due(Now&&, std::uint64_t, wal_options const&) noexcept { return true; }
+    static bool due(Now&&, std::uint64_t, wal_options const&) noexcept {
+        return true;
+    }
 };
 
 /// Commits go to the kernel; the first `sync(end)` that comes `interval_ns` or more after the last sync goes to
@@ -84,9 +88,12 @@ struct no_sync {
     static constexpr survives         promise     = survives::process_kill;
     static constexpr bool             whole_batch = true;
     template <class Now>
-    static bool due(Now&&, std::uint64_t, wal_options const&) noexcept { return false; }
+    static bool due(Now&&, std::uint64_t, wal_options const&) noexcept {
+        return false;
+    }
 };
 
-static_assert(sync_policy<group_commit> && sync_policy<sync_each_commit> && sync_policy<sync_interval> && sync_policy<no_sync>);
+static_assert(sync_policy<group_commit> && sync_policy<sync_each_commit> && sync_policy<sync_interval> &&
+              sync_policy<no_sync>);
 
 }  // namespace tenon

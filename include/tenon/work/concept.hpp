@@ -18,8 +18,8 @@ namespace tenon {
 /// | `w.wake()` | at least one whole run of job begins after this call |
 /// | `w.stop()` | after it returns, job does not run again; a run in progress is waited for |
 template <class W>
-concept work = std::same_as<typename W::policy_axis, axis::work> && std::constructible_from<typename W::worker, std::function<void()>> &&
-               requires(typename W::worker w) {
+concept work = std::same_as<typename W::policy_axis, axis::work> &&
+               std::constructible_from<typename W::worker, std::function<void()>> && requires(typename W::worker w) {
                    { W::name } -> std::convertible_to<std::string_view>;
                    w.wake();
                    w.stop();
