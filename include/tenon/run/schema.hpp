@@ -132,16 +132,17 @@ struct schema {
     /// The value that a key or an index takes from a record's columns; false when malformed.
     template <auto... Ms>
     static bool extract(byte_view const (&columns)[size], key_of<Ms...>, typename key_of<Ms...>::value_type& out) {
-        if constexpr (sizeof...(Ms) == 1) {
+        if constexpr (sizeof...(Ms) == 1)
             return (column_codec<member_value_t<Ms>>::decode(columns[index_of<Ms>()], out) && ...);
-        } else {
-            return [&]<std::size_t... I>(std::index_sequence<I...>) {
-                return (column_codec<member_value_t<Ms>>::decode(columns[index_of<Ms>()], std::get<I>(out)) && ...);
-            }(std::make_index_sequence<sizeof...(Ms)>{});
-        }
+        else return extract_each(columns, key_of<Ms...>{}, out, std::make_index_sequence<sizeof...(Ms)>{});
     }
 
 private:
+    template <auto... Ms, std::size_t... I>
+    static bool extract_each(byte_view const (&columns)[size], key_of<Ms...>, typename key_of<Ms...>::value_type& out,
+                             std::index_sequence<I...>) {
+        return (column_codec<member_value_t<Ms>>::decode(columns[index_of<Ms>()], std::get<I>(out)) && ...);
+    }
     [[gnu::cold, gnu::noinline]] static void describe_one(std::string& out, std::string_view member,
                                                           std::string const& type) {
         if (!out.empty()) out += ',';
