@@ -182,8 +182,9 @@ std::string wrong_answer(Db const& db, content const& expected) {
     std::vector<stop> by_visitors;
     for (auto const& [id, s] : expected.stops)
         if (s.visitors >= -2 && s.visitors < 4) by_visitors.push_back(s);
-    std::stable_sort(by_visitors.begin(), by_visitors.end(),
-                     [](auto const& a, auto const& b) { return a.visitors < b.visitors; });
+    std::sort(by_visitors.begin(), by_visitors.end(), [](auto const& a, auto const& b) {
+        return a.visitors != b.visitors ? a.visitors < b.visitors : a.id < b.id;
+    });
     auto ranged = collect(view.template range<&stop::visitors>(-2, 4));
     if (!ranged) return ranged.error().message;
     if (*ranged != by_visitors) return "the ordered index has another answer than the rows";
