@@ -88,7 +88,8 @@ TEST_CASE("duplicates are where they are promised") {
     }
     constexpr std::size_t many = 300'000;
     auto const            wiki = static_cast<double>(duplicates(key_set("wiki", many, seed))) / many;
-    CHECK(wiki == doctest::Approx(0.25).epsilon(0.1));
+    CHECK(wiki > 0.23);
+    CHECK(wiki < 0.27);
 }
 
 TEST_CASE("each key set has the shape that its name says") {
