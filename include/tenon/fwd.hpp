@@ -137,6 +137,8 @@ struct std_map;
 
 template <unsigned BitsPerKey /* = 10 */>
 struct bloom;  // bloom<> is the default
+template <unsigned Bits /* = 8 */>
+struct binary_fuse;
 struct no_filter;
 
 // ---- axis::metric, axis::vector_index, axis::spatial_index, axis::text_index -------------------------------------------

@@ -5,6 +5,7 @@
 #include "tenon/database.hpp"
 
 #include "tenon/file/memory.hpp"
+#include "tenon/filter/binary_fuse.hpp"
 #include "tenon/filter/no_filter.hpp"
 #include "tenon/metric/inner_product.hpp"
 #include "tenon/metric/l2_squared.hpp"

@@ -31,7 +31,9 @@ struct ordered_index_policy {
         std::uint64_t  lower_bound(Key) const { return 0; }
         std::uint64_t  upper_bound(Key) const { return 0; }
         position_range equal_range(Key) const { return {}; }
+        std::uint64_t  count(Key) const { return 0; }
         std::uint64_t  find(Key) const { return size_; }
+        void           batch(std::span<Key const>, std::span<std::uint64_t>) const {}
         position_range window(Key) const { return {0, size_ + 1}; }
         std::uint64_t  size() const { return size_; }
         result<void>   validate() const { return {}; }

@@ -6,6 +6,7 @@
 #include "tenon/model/linear.hpp"
 #include "tenon/model/linear_spline.hpp"
 #include "tenon/ordered_index/concept.hpp"
+#include "tenon/ordered_index/last_mile.hpp"
 #include "tenon/ordered_index/sorted_keys.hpp"
 
 #include <algorithm>
@@ -154,13 +155,17 @@ public:
 
     std::uint64_t lower_bound(Key k) const noexcept {
         auto const w = bounds(leaf_number(k), k);
-        return checked(branchless_lower_bound(keys_, w.first, w.last, k), k);
+        return checked(last_mile::branchless::search(keys_, w.first, w.last, k), k);
     }
     std::uint64_t upper_bound(Key k) const noexcept {
         return detail::rmi_is_greatest(k) ? size_ : lower_bound(detail::rmi_next_key(k));
     }
     position_range equal_range(Key k) const noexcept { return range_from(lower_bound(k), k); }
-    std::uint64_t  find(Key k) const noexcept {
+    std::uint64_t  count(Key k) const noexcept {
+        auto const range = equal_range(k);
+        return range.last - range.first;
+    }
+    std::uint64_t find(Key k) const noexcept {
         auto const at = lower_bound(k);
         return at < size_ && keys_[at] == k ? at : size_;
     }
@@ -246,7 +251,7 @@ private:
         bool const right = (at == 0 || keys_[at - 1] < k) && (at == size_ || !(keys_[at] < k));
         if (right) [[likely]]
             return at;
-        return branchless_lower_bound(keys_, 0, size_, k);
+        return last_mile::branchless::search(keys_, 0, size_, k);
     }
 
     position_range range_from(std::uint64_t first, Key k) const noexcept {

@@ -2,13 +2,18 @@
 // Binary search: the obvious position index, and the oracle of the others.
 #pragma once
 
+#include "tenon/core/contract.hpp"
 #include "tenon/ordered_index/concept.hpp"
+#include "tenon/ordered_index/position_index.hpp"
+#include "tenon/ordered_index/queries.hpp"
 #include "tenon/ordered_index/sorted_keys.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <utility>
 
 namespace tenon {
 
@@ -35,7 +40,7 @@ struct sorted_array {
     }
 
     template <index_key Key>
-    class view {
+    class view : public position_queries<view<Key>, Key> {
     public:
         static result<view> open(byte_view model, std::span<Key const> keys) {
             auto header = index_header::read(model, name, keys);
@@ -45,26 +50,28 @@ struct sorted_array {
             return view(keys);
         }
 
-        std::uint64_t lower_bound(Key k) const noexcept {
-            return static_cast<std::uint64_t>(std::lower_bound(keys_.begin(), keys_.end(), k) - keys_.begin());
+        std::uint64_t lower_bound(Key const& k) const {
+            auto const keys = this->keys();
+            return static_cast<std::uint64_t>(std::lower_bound(keys.begin(), keys.end(), k) - keys.begin());
         }
-        std::uint64_t upper_bound(Key k) const noexcept {
-            return static_cast<std::uint64_t>(std::upper_bound(keys_.begin(), keys_.end(), k) - keys_.begin());
-        }
-        position_range equal_range(Key k) const noexcept { return {lower_bound(k), upper_bound(k)}; }
-        std::uint64_t  find(Key k) const noexcept {
-            auto const at = lower_bound(k);
-            return at < keys_.size() && keys_[at] == k ? at : keys_.size();
+        void batch(std::span<Key const> ks, std::span<std::uint64_t> out) const {
+            expects(out.size() >= ks.size(),
+                    "tenon: batch needs an out with room for as many positions as there are keys");
+            for (std::size_t i = 0; i < ks.size(); ++i) out[i] = lower_bound(ks[i]);
         }
         /// Every position, and size() for "after the last".
-        position_range window(Key) const noexcept { return {0, keys_.size() + 1}; }
-        std::uint64_t  size() const noexcept { return keys_.size(); }
-        result<void>   validate() const { return check_sorted(keys_); }
+        position_range window(Key const&) const noexcept { return {0, this->size() + 1}; }
+        result<void>   validate() const { return check_sorted(this->keys()); }
 
     private:
-        explicit view(std::span<Key const> keys) noexcept : keys_(keys) {}
-        std::span<Key const> keys_;
+        explicit view(std::span<Key const> keys) noexcept : position_queries<view, Key>(keys) {}
     };
+
+    /// An index over a vector, an array or a span of the caller's.
+    template <class Keys>
+    static auto over(Keys&& keys) {
+        return index_over<sorted_array>(std::forward<Keys>(keys));
+    }
 };
 
 static_assert(ordered_index<sorted_array>);

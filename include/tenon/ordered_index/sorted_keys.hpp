@@ -2,7 +2,6 @@
 // What all position indexes share: the check that keys are sorted, and the header in front of a model's bytes.
 #pragma once
 
-#include "tenon/model/concept.hpp"
 #include "tenon/ordered_index/concept.hpp"
 
 #include <array>
@@ -21,51 +20,58 @@ namespace tenon {
 template <index_key Key>
 result<void> check_sorted(std::span<Key const> keys) {
     for (std::size_t i = 0; i < keys.size(); ++i) {
-        if constexpr (std::floating_point<Key>) {
-            if (keys[i] != keys[i])
-                return fail(errc::unsorted_keys,
-                            {"the key at rank ", i, " is NaN, which has no place in an order; remove it first"});
-        }
-        if (i > 0 && keys[i] < keys[i - 1])
+        if (!projection<Key>::is_ordered(keys[i])) [[unlikely]]
             return fail(errc::unsorted_keys,
-                        {"the key at rank ", i, " (", keys[i], ") is less than the one before it (", keys[i - 1],
-                         "); sort the keys first"});
+                        {"the key at rank ", i, " is NaN, which has no place in an order; remove it first"});
+        if (i > 0 && keys[i] < keys[i - 1]) [[unlikely]] {
+            if constexpr (std::is_arithmetic_v<Key>)
+                return fail(errc::unsorted_keys,
+                            {"the key at rank ", i, " (", +keys[i], ") is less than the one before it (", +keys[i - 1],
+                             "); sort the keys first"});
+            else
+                return fail(errc::unsorted_keys,
+                            {"the key at rank ", i, " is less than the one before it; sort the keys first"});
+        }
     }
     return {};
 }
 
-/// A Key's type as stored on disk: 0x100 unsigned, 0x200 signed, 0x300 floating, plus its bytes.
+/// A Key's type as stored on disk: 0x100 unsigned, 0x200 signed, 0x300 floating, 0x400 any other, plus its bytes (0 when they vary).
 template <index_key Key>
-constexpr std::uint32_t index_key_tag = (std::floating_point<Key> ? 0x300u
-                                         : std::is_signed_v<Key>  ? 0x200u
-                                                                  : 0x100u) +
-                                        static_cast<std::uint32_t>(sizeof(Key));
+constexpr std::uint32_t index_key_tag() noexcept {
+    if constexpr (std::floating_point<Key>) return 0x300u + static_cast<std::uint32_t>(sizeof(Key));
+    else if constexpr (detail::word_key<Key>)
+        return (std::is_signed_v<Key> ? 0x200u : 0x100u) + static_cast<std::uint32_t>(sizeof(Key));
+    else if constexpr (key_codec<Key>::fixed_size)
+        return 0x400u + static_cast<std::uint32_t>(key_codec<Key>::size & 0xff);
+    else return 0x400u;
+}
 
 /// The first 128 bytes of every position index: which policy made it, over which keys.
 struct index_header {
     std::array<char, 8>  magic     = {'t', 'e', 'n', 'o', 'n', 'i', 'd', 'x'};
-    std::uint32_t        version   = 1;
+    std::uint32_t        version   = 2;
     std::uint32_t        key_tag   = 0;
     std::uint64_t        keys      = 0;  ///< number of keys
     std::uint64_t        bytes     = 0;  ///< of the whole model, this header included
-    std::uint64_t        first_key = 0;  ///< bits of wide_key(first), 0 without keys
+    std::uint64_t        first_key = 0;  ///< its projection, 0 without keys
     std::uint64_t        last_key  = 0;
-    std::uint64_t        extra     = 0;  ///< the policy's own (rmi: leaves)
+    std::uint64_t        extra     = 0;  ///< the policy's own
     std::uint64_t        zero      = 0;
     std::array<char, 64> name      = {};  ///< the policy's, filled up with zero bytes
 
     /// A header for these keys. Precondition: name has at most 63 bytes.
     template <index_key Key>
     static index_header of(std::string_view policy, std::span<Key const> sorted, std::uint64_t total_bytes,
-                           std::uint64_t extra = 0) noexcept {
+                           std::uint64_t extra = 0) {
         index_header h;
-        h.key_tag = index_key_tag<Key>;
+        h.key_tag = index_key_tag<Key>();
         h.keys    = sorted.size();
         h.bytes   = total_bytes;
         h.extra   = extra;
         if (!sorted.empty()) {
-            h.first_key = std::bit_cast<std::uint64_t>(static_cast<wide_key<Key>>(sorted.front()));
-            h.last_key  = std::bit_cast<std::uint64_t>(static_cast<wide_key<Key>>(sorted.back()));
+            h.first_key = projection<Key>::of(sorted.front());
+            h.last_key  = projection<Key>::of(sorted.back());
         }
         std::memcpy(h.name.data(), policy.data(), policy.size() < h.name.size() ? policy.size() : h.name.size() - 1);
         return h;
@@ -88,7 +94,7 @@ private:
                         "the model does not begin with \"tenonidx\"; these bytes are not a position index");
         if (h.version != e.version)
             return fail(errc::wrong_version,
-                        {"the position index has format version ", h.version, ", this program reads version 1"});
+                        {"the position index has format version ", h.version, ", this program reads version 2"});
         if (h.name != e.name) {
             std::string theirs;
             for (char c : h.name) {
@@ -114,17 +120,5 @@ private:
     }
 };
 static_assert(sizeof(index_header) == 128 && flat_type<index_header>);
-
-/// First position in [first, last] whose key is not less than k, found without branches that depend on keys. O(log(last - first)).
-template <index_key Key>
-std::uint64_t branchless_lower_bound(Key const* keys, std::uint64_t first, std::uint64_t last, Key k) noexcept {
-    std::uint64_t at = first, n = last - first;
-    while (n > 1) {
-        std::uint64_t const half = n / 2;
-        at += keys[at + half - 1] < k ? half : 0;
-        n -= half;
-    }
-    return at + (n == 1 && keys[at] < k ? 1 : 0);
-}
 
 }  // namespace tenon

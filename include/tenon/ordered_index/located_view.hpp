@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// A position index made of a locator (what the model says) and a last mile (the search that makes sure).
+#pragma once
+
+#include "tenon/core/contract.hpp"
+#include "tenon/ordered_index/last_mile.hpp"
+#include "tenon/ordered_index/queries.hpp"
+#include "tenon/ordered_index/sorted_keys.hpp"
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+namespace tenon {
+
+/// A model over projected keys, read in place from untrusted bytes: all that a policy such as pgm has to bring.
+///
+/// | expression | meaning |
+/// | --- | --- |
+/// | `L::name` | stored on disk |
+/// | `L::open(header, model)` | `result<L>` in O(1); `model` begins with the header, which is already checked. No later call reads outside it |
+/// | `l.place(p)` | the part of the model that answers for p (a leaf, a segment), in [0, places) |
+/// | `l.prefetch(place)` | asks for its cache lines |
+/// | `l.window(place, p)` | [first, last], 0 <= first <= last <= keys, that holds the first position whose projection is not less than p |
+/// | `l.validate(projected)` | checks every invariant against the keys, O(n) |
+template <class L>
+concept locator = requires(L const l, std::uint64_t p, byte_view bytes, index_header const& header,
+                           projected_keys<std::uint64_t> const& keys) {
+    { L::open(header, bytes) } -> std::same_as<result<L>>;
+    { l.place(p) } -> std::same_as<std::uint64_t>;
+    l.prefetch(p);
+    { l.window(p, p) } -> std::same_as<position_range>;
+    { l.validate(keys) } -> std::same_as<result<void>>;
+};
+
+/// The last mile for a key type: SIMD lines for numbers of 4 and 8 bytes, halving without branches for others.
+struct default_last_mile {
+    static constexpr char const* name = "default";
+    template <class Key>
+    static std::uint64_t search(Key const* keys, std::uint64_t first, std::uint64_t last, Key const& k) {
+        if constexpr (std::is_arithmetic_v<Key> && (sizeof(Key) == 4 || sizeof(Key) == 8))
+            return last_mile::simd_line::search(keys, first, last, k);
+        else return last_mile::branchless::search(keys, first, last, k);
+    }
+};
+
+/// Look-ups over a model's bytes and the keys it was built from; both must outlive the view. Copies are cheap. Answers are right
+/// even when the model's bytes are hostile: they are checked against the neighbouring keys.
+template <locator Locator, index_key Key, class LastMile = default_last_mile>
+class located_view : public position_queries<located_view<Locator, Key, LastMile>, Key> {
+    using base = position_queries<located_view, Key>;
+
+public:
+    /// O(1). The bytes are untrusted; they must be aligned to 8.
+    static result<located_view> open(byte_view model, std::span<Key const> keys) {
+        auto header = index_header::read(model, Locator::name, keys);
+        if (!header) return fail(std::move(header).error());
+        auto located = Locator::open(*header, model);
+        if (!located) return fail(std::move(located).error());
+        return located_view(*std::move(located), keys);
+    }
+
+    std::uint64_t lower_bound(Key const& k) const {
+        auto const p = space_(k);
+        auto const w = locator_.window(locator_.place(p), p);
+        return this->checked(LastMile::search(this->keys_, w.first, w.last, k), k);
+    }
+    /// The positions lower_bound(k) may have by the model alone; size() stands for "after the last". Keys that are not exact under
+    /// their projection may stand behind the window, among keys of the same projection.
+    position_range window(Key const& k) const {
+        auto const p = space_(k);
+        auto       w = locator_.window(locator_.place(p), p);
+        if constexpr (!key_space<Key>::exact) {
+            auto const at = lower_bound(k);
+            if (at > w.last) w.last = at;
+        }
+        return {w.first, w.last + 1};
+    }
+
+    /// out[i] = lower_bound(ks[i]). Precondition: out has room for ks.size().
+    void batch(std::span<Key const> ks, std::span<std::uint64_t> out) const {
+        expects(out.size() >= ks.size(), "tenon: batch needs an out with room for as many positions as there are keys");
+        for (std::size_t i = 0; i < ks.size(); i += width)
+            batch_some(ks.subspan(i, ks.size() - i < width ? ks.size() - i : width), out.data() + i);
+    }
+
+    result<void> validate() const {
+        if (auto sorted = check_sorted(this->keys()); !sorted) return sorted;
+        return locator_.validate(projected_keys<Key>(this->keys()));
+    }
+    Locator const& locator() const noexcept { return locator_; }
+
+private:
+    static constexpr std::size_t width = 64;
+
+    located_view(Locator locator, std::span<Key const> keys) : base(keys), locator_(std::move(locator)), space_(keys) {}
+
+    void batch_some(std::span<Key const> ks, std::uint64_t* out) const {
+        std::array<std::uint64_t, width> projected, at, left;
+        for (std::size_t j = 0; j < ks.size(); ++j) {
+            projected[j] = space_(ks[j]);
+            at[j]        = locator_.place(projected[j]);
+            locator_.prefetch(at[j]);
+        }
+        std::uint64_t widest = 0;
+        for (std::size_t j = 0; j < ks.size(); ++j) {
+            auto const w = locator_.window(at[j], projected[j]);
+            at[j]        = w.first;
+            left[j]      = w.last - w.first;
+            widest       = left[j] > widest ? left[j] : widest;
+            prefetch(this->keys_ + w.first + left[j] / 2);
+        }
+        for (; widest > last_steps; widest -= widest / 2)
+            for (std::size_t j = 0; j < ks.size(); ++j) {
+                if (left[j] <= last_steps) continue;
+                auto const half = left[j] / 2;
+                at[j] += this->keys_[at[j] + half - 1] < ks[j] ? half : 0;
+                left[j] -= half;
+                prefetch(this->keys_ + at[j] + left[j] / 2);
+            }
+        for (std::size_t j = 0; j < ks.size(); ++j)
+            out[j] = this->checked(LastMile::search(this->keys_, at[j], at[j] + left[j], ks[j]), ks[j]);
+    }
+    static constexpr std::uint64_t last_steps = 2 * line_keys<Key>;
+
+    Locator                              locator_;
+    [[no_unique_address]] key_space<Key> space_;
+};
+
+}  // namespace tenon
