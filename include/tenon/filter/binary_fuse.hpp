@@ -236,7 +236,7 @@ byte_vector fuse_build(std::span<std::uint64_t const> input, unsigned attempts) 
 ///             (2) open has checked that every slot a hash can name lies in the body.
 /// Source      Graf and Lemire, "Binary Fuse Filters: Fast and Smaller Than Xor Filters", 2022. Differs: sizes in integers, so that
 ///             equal hashes give equal bytes everywhere; the list as the last resort.
-/// Use when    runs live long and memory counts: smaller than bloom at a third of its errors; prefer bloom where runs are built more
+/// Use when    runs live long and memory counts: smaller than bloom at less than half of its errors; prefer bloom where runs are built more
 ///             often than asked.
 template <unsigned Bits = 8>
 struct binary_fuse {
