@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// An implicit B+-tree over sorted 64-bit separators: one cache line a node, no pointers, flat bytes.
+#pragma once
+
+#include "tenon/core/bytes.hpp"
+#include "tenon/core/line_search.hpp"
+#include "tenon/core/result.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <span>
+
+namespace tenon {
+
+/// key_tree - levels of nodes of eight separators; the bottom level is the separators themselves.
+///
+/// Maps        p -> number of separators below p.
+/// Shapes      n separators; level k above the bottom holds the greatest of each node of the level below it; at most 21 levels.
+/// Guarantee   any p, duplicates allowed. Hostile bytes: answers in [0, n], no read outside.
+/// Cost        build O(n); lower and upper log8(n) cache lines, the upper levels of which stay cached; bytes 8 / 7 n and padding.
+/// On disk     levels from the top, each filled up to whole nodes of 64 bytes with 2^64 - 1; docs/formats/hybrid.md
+/// Source      Khuong and Morin, Array Layouts for Comparison-Based Searching, 2017; Slotin, Algorithmica, "S+ trees", 2022.
+class key_tree {
+public:
+    static constexpr std::uint64_t fan_out = 8;
+
+    /// Bytes that a tree over n separators takes.
+    static std::uint64_t bytes(std::uint64_t n) noexcept {
+        std::uint64_t nodes = nodes_for(n), sum = nodes;
+        while (nodes > 1) sum += nodes = nodes_for(nodes);
+        return sum * 64;
+    }
+
+    /// Appends a tree. Precondition: separators ascend.
+    static void put(byte_vector& out, std::span<std::uint64_t const> separators) {
+        auto const at = out.size();
+        out.resize(at + static_cast<std::size_t>(bytes(separators.size())), std::byte{0xff});
+        std::array<layer, max_levels> layers{};
+        auto const                    count = arrange(separators.size(), layers);
+        auto const                    word  = [&](unsigned level, std::uint64_t i) {
+            return out.data() + at + (layers[level].first + i) * 8;
+        };
+        if (!separators.empty()) std::memcpy(word(count - 1, 0), separators.data(), separators.size() * 8);
+        for (unsigned level = count - 1; level > 0;
+             --level)  // all nodes but the last have a greatest separator to give
+            for (std::uint64_t node = 0; node + 1 < layers[level].nodes; ++node)
+                std::memcpy(word(level - 1, node), word(level, node * fan_out + fan_out - 1), 8);
+    }
+
+    /// Over `bytes(n)` bytes at `offset`, which must lie at a multiple of 8 in memory.
+    static result<key_tree> open(byte_view all, std::uint64_t offset, std::uint64_t n) {
+        std::span<std::uint64_t const> words;
+        if (n > std::uint64_t{1} << 60 || !view_array(all, offset, bytes(n) / 8, words))
+            return fail(errc::corrupt, {"a tree over ", n, " separators at offset ", offset, " does not fit into ",
+                                        all.size(), " bytes, or is not aligned to 8"});
+        key_tree out;
+        out.size_   = n;
+        out.levels_ = arrange(n, out.layers_);
+        out.words_  = words.data();
+        return out;
+    }
+
+    std::uint64_t size() const noexcept { return size_; }
+    unsigned      levels() const noexcept { return levels_; }
+
+    /// Number of separators less than p.
+    std::uint64_t lower(std::uint64_t p) const noexcept {
+        std::uint64_t node = 0;
+        for (unsigned level = 0; level < levels_; ++level) node = step(level, node, p);
+        return node;
+    }
+    /// Number of separators not greater than p.
+    std::uint64_t upper(std::uint64_t p) const noexcept {
+        return p == std::numeric_limits<std::uint64_t>::max() ? size_ : lower(p + 1);
+    }
+
+    /// One level of lower(): from a node of `level` to a node of the next, from the bottom to the answer. Callers that look up many
+    /// keys take them through a level at a time.
+    std::uint64_t step(unsigned level, std::uint64_t node, std::uint64_t p) const noexcept {
+        auto const& l    = layers_[level];
+        auto const  next = node * fan_out + line_less(words_ + l.first + node * fan_out, p);
+        return next < l.limit ? next : l.limit;
+    }
+    void prefetch_node(unsigned level, std::uint64_t node) const noexcept {
+        prefetch(words_ + layers_[level].first + node * fan_out);
+    }
+    std::uint64_t separator(std::uint64_t i) const noexcept { return words_[layers_[levels_ - 1].first + i]; }
+
+    /// Whether separators ascend and the levels above them agree, O(n).
+    bool valid() const noexcept {
+        for (std::uint64_t i = 1; i < size_; ++i)
+            if (separator(i) < separator(i - 1)) return false;
+        for (unsigned level = levels_ - 1; level > 0; --level)
+            for (std::uint64_t node = 0; node + 1 < layers_[level].nodes; ++node)
+                if (words_[layers_[level - 1].first + node] !=
+                    words_[layers_[level].first + node * fan_out + fan_out - 1])
+                    return false;
+        return true;
+    }
+
+private:
+    static constexpr unsigned max_levels = 22;
+    struct layer {
+        std::uint64_t first = 0;  ///< word at which it begins
+        std::uint64_t nodes = 0;
+        std::uint64_t limit = 0;  ///< the greatest answer of a step
+    };
+    static std::uint64_t nodes_for(std::uint64_t n) noexcept { return n == 0 ? 1 : (n + fan_out - 1) / fan_out; }
+
+    /// Fills in the levels from the top and returns how many there are.
+    static unsigned arrange(std::uint64_t n, std::array<layer, max_levels>& layers) noexcept {
+        unsigned count = 1;
+        for (auto nodes = nodes_for(n); nodes > 1; nodes = nodes_for(nodes)) ++count;
+        auto nodes = nodes_for(n);
+        auto limit = n;
+        for (unsigned level = count; level-- > 0;) {
+            layers[level] = {0, nodes, limit};
+            limit         = nodes - 1;
+            nodes         = nodes_for(nodes);
+        }
+        for (unsigned level = 1; level < count; ++level)
+            layers[level].first = layers[level - 1].first + layers[level - 1].nodes * fan_out;
+        return count;
+    }
+
+    std::array<layer, max_levels> layers_{};
+    std::uint64_t const*          words_  = nullptr;
+    std::uint64_t                 size_   = 0;
+    unsigned                      levels_ = 0;
+};
+
+}  // namespace tenon
