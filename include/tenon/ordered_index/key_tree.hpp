@@ -87,6 +87,13 @@ public:
     void prefetch_node(unsigned level, std::uint64_t node) const noexcept {
         prefetch(words_ + layers_[level].first + node * fan_out);
     }
+    /// How many of the eight separators from `first` on are less than p. Precondition: first <= size().
+    unsigned less_of_eight(std::uint64_t first, std::uint64_t p) const noexcept {
+        return line_less(words_ + layers_[levels_ - 1].first + first, p);
+    }
+    void prefetch_separators(std::uint64_t first) const noexcept {
+        prefetch(words_ + layers_[levels_ - 1].first + first);
+    }
     std::uint64_t separator(std::uint64_t i) const noexcept { return words_[layers_[levels_ - 1].first + i]; }
 
     /// Whether separators ascend and the levels above them agree, O(n).

@@ -25,7 +25,7 @@ class position_index : public Policy::template view<Key> {
 public:
     /// Over keys that stay where they are and must outlive the index. errc::unsorted_keys names the first offending rank.
     static result<position_index> over(std::span<Key const> keys) {
-        auto model = Policy::template build<Key>(keys);
+        auto model = made_from(keys);
         if (!model) return fail(std::move(model).error());
         return adopt(*model, keys);
     }
@@ -43,6 +43,11 @@ public:
     byte_view bytes() const noexcept { return {model_.data(), model_.size()}; }
 
 private:
+    static result<byte_vector> made_from(std::span<Key const> keys) {
+        if constexpr (requires { Policy::template build_in_place<Key>(keys); })
+            return Policy::template build_in_place<Key>(keys);
+        else return Policy::template build<Key>(keys);
+    }
     position_index(view_type&& opened, placed_vector<std::byte, Placement>&& model)
         : view_type(std::move(opened)), model_(std::move(model)) {}
     placed_vector<std::byte, Placement> model_;

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+// One cache line that tells in which cache line of up to 392 keys a key stands.
+#pragma once
+
+#include "tenon/core/line_search.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace tenon {
+
+/// How a node writes its thresholds.
+enum class node_kind : std::uint8_t {
+    bytes = 0,  ///< 48 of 8 bits: 127 buckets
+    pairs = 1,  ///< 24 of 16 bits: 32,767 buckets
+    words = 2,  ///< 6 of 64 bits: exact
+};
+
+/// line_node - a linear model of up to 49 lines of keys, corrected line by line.
+///
+/// Maps        projection p -> the line that holds lower_bound(p), sometimes two.
+/// Shapes      `base` is the projection of the node's first key. p falls into bucket b = (p - base) >> shift, at most the last one.
+///             Between line i and line i + 1 of the node stands threshold i. Where some bucket begins after the last key of line i and
+///             not after the first key of line i + 1, the threshold is 2 * that bucket: p stands behind it exactly when b does. Else both
+///             keys fall into one bucket, and the threshold is 2 * bucket + 1: either line may hold the answer.
+///             `words`: threshold i is the last key of line i itself, and p stands behind it when it is greater.
+/// Guarantee   at most two lines: a node never holds a bucket in which more could answer (longest()).
+/// Cost        find: one cache line, no branch but that on the kind. 64 bytes.
+/// Invariants  (1) thresholds ascend; those not used are all ones. (2) start counts lines from the front of the keys.
+/// Source      the separators of a static B+-tree, written relative to a linear model instead of as keys: frame of reference as in
+///             Goldstein, Ramakrishnan, Shaft, 1998, learned per node as in the PGM-index, Ferragina and Vinciguerra, 2020.
+struct line_node {
+    static constexpr unsigned      most_lines  = 49;
+    static constexpr std::uint64_t start_limit = std::uint64_t{1} << 48;
+
+    std::uint64_t             base = 0;
+    std::uint64_t             meta = 0;  ///< start << 16 | kind << 8 | shift
+    std::array<std::byte, 48> thresholds{};
+
+    std::uint64_t start() const noexcept { return meta >> 16; }
+    node_kind     kind() const noexcept { return static_cast<node_kind>(meta >> 8 & 3u); }
+    unsigned      shift() const noexcept { return static_cast<unsigned>(meta & 63u); }
+
+    static constexpr unsigned most(node_kind kind) noexcept {
+        return kind == node_kind::bytes ? 49 : kind == node_kind::pairs ? 25 : 7;
+    }
+    static constexpr std::uint64_t last_bucket(node_kind kind) noexcept {
+        return kind == node_kind::bytes ? 126 : 32766;
+    }
+};
+static_assert(sizeof(line_node) == 64 && std::is_trivially_copyable_v<line_node>);
+
+/// lower_bound stands in `first`, or, when all keys of `first` are less, in `second`.
+struct line_pair {
+    std::uint64_t first = 0, second = 0;
+};
+
+namespace detail {
+inline namespace TENON_SIMD_FLAGS {
+
+#if defined(__SSE2__) && !(defined(__AVX512BW__) && defined(__AVX512VL__))
+inline __m128i node_part(line_node const& node, std::size_t part) noexcept {
+    return _mm_loadu_si128(reinterpret_cast<__m128i const*>(node.thresholds.data()) + part);
+}
+/// How many leading bits of a mask of thresholds are set.
+inline unsigned node_leading(std::uint64_t mask) noexcept { return static_cast<unsigned>(std::countr_one(mask)); }
+#endif
+
+/// How many of the thresholds of a `bytes` node are at most x.
+inline unsigned node_bytes_at_most(line_node const& node, unsigned x) noexcept {
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+    auto const mask = _mm512_mask_cmple_epu8_mask(~std::uint64_t{0xffff}, _mm512_loadu_si512(&node),
+                                                  _mm512_set1_epi8(static_cast<char>(x)));
+    return static_cast<unsigned>(std::popcount(static_cast<std::uint64_t>(mask)));
+#elif defined(__SSE2__)
+    auto const    key  = _mm_set1_epi8(static_cast<char>(x));
+    std::uint64_t mask = 0;
+    for (std::size_t i = 0; i < 3; ++i) {
+        auto const t = node_part(node, i);
+        auto const m = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(t, key), t)));
+        mask |= std::uint64_t{m} << (16 * i);
+    }
+    return node_leading(mask);
+#else
+    unsigned n = 0;
+    for (auto t : node.thresholds) n += std::to_integer<unsigned>(t) <= x ? 1u : 0u;
+    return n;
+#endif
+}
+
+/// The same for `pairs`.
+inline unsigned node_pairs_at_most(line_node const& node, unsigned x) noexcept {
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+    auto const mask =
+        _mm512_mask_cmple_epu16_mask(0xffffff00u, _mm512_loadu_si512(&node), _mm512_set1_epi16(static_cast<short>(x)));
+    return static_cast<unsigned>(std::popcount(static_cast<unsigned>(mask)));
+#elif defined(__SSE2__)
+    auto const key     = _mm_set1_epi16(static_cast<short>(x));
+    auto const at_most = [&](std::size_t i) {
+        return _mm_cmpeq_epi16(_mm_subs_epu16(node_part(node, i), key), _mm_setzero_si128());
+    };
+    auto const low  = static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(at_most(0), at_most(1))));
+    auto const high = static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(at_most(2), _mm_setzero_si128())));
+    return node_leading(low | std::uint64_t{high} << 16);
+#else
+    unsigned n = 0;
+    for (std::size_t i = 0; i < 24; ++i) {
+        std::uint16_t t;
+        std::memcpy(&t, node.thresholds.data() + 2 * i, 2);
+        n += t <= x ? 1u : 0u;
+    }
+    return n;
+#endif
+}
+
+/// How many of the thresholds of a `words` node are less than p.
+inline unsigned node_words_less(line_node const& node, std::uint64_t p) noexcept {
+    unsigned n = 0;
+    for (std::size_t i = 0; i < 6; ++i) {
+        std::uint64_t t;
+        std::memcpy(&t, node.thresholds.data() + 8 * i, 8);
+        n += t < p ? 1u : 0u;
+    }
+    return n;
+}
+
+}  // namespace TENON_SIMD_FLAGS
+}  // namespace detail
+
+inline namespace TENON_SIMD_FLAGS {
+
+/// The lines of a node in which lower_bound(p) may stand. Any bytes: first <= second or thresholds that do not ascend.
+inline line_pair find_lines(line_node const& node, std::uint64_t p) noexcept {
+    auto const above = (p < node.base ? 0 : p - node.base) >> node.shift();
+    auto const start = node.start();
+    if (node.kind() == node_kind::bytes) [[likely]] {
+        auto const twice = static_cast<unsigned>(above < 126 ? above : 126) * 2;
+        return {start + detail::node_bytes_at_most(node, twice), start + detail::node_bytes_at_most(node, twice + 1)};
+    }
+    if (node.kind() == node_kind::pairs) {
+        auto const twice = static_cast<unsigned>(above < 32766 ? above : 32766) * 2;
+        return {start + detail::node_pairs_at_most(node, twice), start + detail::node_pairs_at_most(node, twice + 1)};
+    }
+    auto const line = start + detail::node_words_less(node, p);
+    return {line, line};
+}
+
+}  // namespace TENON_SIMD_FLAGS
+
+/// Makes nodes for lines that follow each other. `first[i]` and `last[i]` are the projections of the ends of line i.
+class line_node_builder {
+public:
+    static constexpr unsigned most = line_node::most_lines;
+
+    /// The node for as many of these n lines (1 <= n <= 49) as it can hold; how many they are goes to `taken`. `finest`: bytes or pairs.
+    static line_node make(std::uint64_t const* first, std::uint64_t const* last, unsigned n, std::uint64_t start,
+                          node_kind finest, unsigned& taken) noexcept {
+        line_node node;
+        auto      kind = finest;
+        taken          = longest(finest, first, last, std::min(n, line_node::most(finest)));
+        if (kind == node_kind::bytes && taken < line_node::most(node_kind::pairs) && taken < n) {
+            auto const pairs = longest(node_kind::pairs, first, last, std::min(n, line_node::most(node_kind::pairs)));
+            if (pairs > taken) kind = node_kind::pairs, taken = pairs;
+        }
+        if (taken < line_node::most(node_kind::words) && taken < n)
+            kind = node_kind::words, taken = std::min(n, line_node::most(node_kind::words));
+        fill(node, kind, first, last, taken, start);
+        return node;
+    }
+
+    /// Writes a node of this kind over n lines that it can hold.
+    static void fill(line_node& node, node_kind kind, std::uint64_t const* first, std::uint64_t const* last, unsigned n,
+                     std::uint64_t start) noexcept {
+        auto const shift = kind == node_kind::words ? 0 : shift_for(kind, first[n - 1] - first[0]);
+        node.base        = first[0];
+        node.meta        = start << 16 | static_cast<std::uint64_t>(kind) << 8 | shift;
+        node.thresholds.fill(std::byte{0xff});
+        for (unsigned i = 1; i < n; ++i) {
+            auto const before = (last[i - 1] - first[0]) >> shift, here = (first[i] - first[0]) >> shift;
+            auto const twice = here * 2 + (here > before ? 0 : 1);
+            if (kind == node_kind::bytes) node.thresholds[i - 1] = static_cast<std::byte>(twice);
+            if (kind == node_kind::pairs) {
+                auto const t = static_cast<std::uint16_t>(twice);
+                std::memcpy(node.thresholds.data() + 2 * (i - 1), &t, 2);
+            }
+            if (kind == node_kind::words) std::memcpy(node.thresholds.data() + 8 * (i - 1), &last[i - 1], 8);
+        }
+    }
+
+private:
+    /// The finest shift under which a distance falls into a bucket of this kind.
+    static unsigned shift_for(node_kind kind, std::uint64_t distance) noexcept {
+        auto const last  = line_node::last_bucket(kind);
+        auto const width = std::bit_width(distance), room = std::bit_width(last);
+        auto       shift = width > room ? static_cast<unsigned>(width - room) : 0u;
+        return (distance >> shift) > last ? shift + 1 : shift;
+    }
+
+    /// The number of leading lines, at most n, whose buckets under `shift` leave no more than two lines to look at.
+    ///
+    /// Where lines meet inside a bucket, the line before is the first to look at and the one behind the last such place is the second.
+    /// Lines between them must hold nothing but the last key of the first one.
+    static unsigned holds(std::uint64_t const* first, std::uint64_t const* last, unsigned n, unsigned shift) noexcept {
+        constexpr auto none = ~std::uint64_t{0};
+        std::uint64_t  open = none;  // the bucket in which a second line has been met
+        for (unsigned i = 1; i < n; ++i) {
+            auto const before = (last[i - 1] - first[0]) >> shift, here = (first[i] - first[0]) >> shift;
+            if (here > before) {
+                open = none;
+                continue;
+            }
+            if (open == here) return i;
+            if (last[i] != last[i - 1]) open = here;
+        }
+        return n;
+    }
+
+    /// The longest beginning that a node of this kind can hold, nearly: a few halvings decide.
+    static unsigned longest(node_kind kind, std::uint64_t const* first, std::uint64_t const* last,
+                            unsigned n) noexcept {
+        auto const tried = [&](unsigned m) { return holds(first, last, m, shift_for(kind, first[m - 1] - first[0])); };
+        auto       good  = tried(n);
+        if (good == n) return n;
+        for (auto bad = n; bad - good > 1;) {  // good lines fit; bad lines do not
+            auto const middle = good + (bad - good) / 2;
+            auto const held   = tried(middle);
+            if (held == middle) good = middle;
+            else bad = middle, good = std::max(good, held);
+            if (bad - good <= 2) break;
+        }
+        return good;
+    }
+};
+
+}  // namespace tenon
