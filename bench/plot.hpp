@@ -46,7 +46,7 @@ public:
         out << "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " << n(width) << " " << n(height)
             << "\" width=\"" << n(width) << "\" height=\"" << n(height)
             << "\" font-family=\"system-ui, -apple-system, 'DejaVu Sans', sans-serif\">\n"
-               "<style>text{fill:#5a6270}.grid{stroke:#8a93a0;stroke-opacity:.28}.axis{stroke:#8a93a0}"
+               "<style>text{fill:#697280}.grid{stroke:#8a93a0;stroke-opacity:.28}.axis{stroke:#8a93a0}"
                "@media (prefers-color-scheme:dark){text{fill:#aab2bd}}</style>\n"
             << body_ << "</svg>\n";
         if (!out.flush()) die(file + " cannot be written");
@@ -110,7 +110,7 @@ namespace plot_detail {
 inline double legend(svg& out, std::vector<std::string> const& names, double x, double y, double width) {
     double at = x, top = y;
     for (std::size_t i = 0; i < names.size(); ++i) {
-        auto const needed = 30 + 6.7 * static_cast<double>(atlas::display_width(names[i]));
+        auto const needed = 32 + 7.2 * static_cast<double>(atlas::display_width(names[i]));
         if (at > x && at + needed > x + width) at = x, top += 19;
         out.rect(at, top - 10, 11, 11, plot_colour(i));
         out.text(at + 16, top, names[i]);
