@@ -53,14 +53,14 @@ using span = std::span<u64 const>;
 constexpr char const* help =
     R"(bench_ordered_index - the position of a key among sorted 64-bit keys: time, bytes and building, for twelve kinds of data.
 
-  --keys N        keys of each generated set (10000000); 100000000 needs 6 GB
+  --keys N        keys of each generated set (10000000); 100000000 needs 8 GB
   --sets A,B      of uniform, normal, lognormal, zipf, books, fb, osm, wiki, step, equal, progression, adversarial, and of the
                   real ones of --data (all)
   --only A,B      structures whose name contains A or B (all); "simd_tree" and "std::lower_bound" are what ratios refer to
   --data DIR      real sets: every DIR/*.u64.xz (ascending 64-bit keys) and DIR/geonames-cities.json.gz
   --queries N     random look-ups in a pass (2000000)
   --isolated N    of them in a pass of the latencies (500000)
-  --passes N      passes, of which the best counts (3); fewer when a pass takes seconds
+  --passes N      passes in which the structures take turns; the best counts (3); fewer where a pass takes seconds
   --seed N        of keys and queries (20260101)
   --json FILE     writes all numbers as one JSON document
   --svg DIR       writes plots: single.svg, latency.svg, batched.svg, build.svg, and size_SET.svg for each set
@@ -84,7 +84,10 @@ struct data {
     std::string name, from;
     paged<u64>  keys, payload;  // behind the last key the greatest key, to the end of its line
     paged<u64>  present, absent;
+    std::size_t few            = 0;  ///< of the present keys, for latencies
     u64         present_digest = 0, absent_digest = 0, isolated_digest = 0, payload_digest = 0;
+
+    span isolated() const { return present.view().first(few); }
 };
 
 /// What a structure costs on a set; NaN where it was not measured.
@@ -171,25 +174,6 @@ constexpr bool has_fence = true;
 constexpr bool has_fence = false;
 #endif
 
-/// Ends a structure's measuring; for those of others, whose failures are worth a line in the table.
-struct wrong_answer : std::exception {
-    char const* what() const noexcept override { return "wrong positions"; }
-};
-
-/// The best time for one of n queries in ns; every pass must give `expected`.
-template <class Pass>
-double best(settings const& how, std::size_t n, u64 expected, Pass pass) {
-    double    least = 1e300;
-    stopwatch all;
-    for (std::size_t i = 0; i < how.passes && (i == 0 || all.seconds() < 2.5); ++i) {
-        stopwatch const watch;
-        u64 const       digest = pass();
-        least                  = std::min(least, watch.seconds());
-        if (digest != expected) throw wrong_answer();
-    }
-    return n == 0 ? std::nan("") : least * 1e9 / static_cast<double>(n);
-}
-
 template <class Structure>
 u64 ask_all(Structure const& s, span queries) {
     u64 sum = 0;
@@ -232,37 +216,55 @@ u64 ask_batched(Structure const& s, span queries) {
     return sum;
 }
 
+/// The ways to ask, and where a row keeps what they take.
+enum way : unsigned char { present, absent, fenced, chained, payload, batched, batched_absent };
+constexpr std::array<double row::*, 6> kept_in{&row::present, &row::absent,  &row::fenced,
+                                               &row::chained, &row::payload, &row::batched};
+
+/// A structure over the keys of a set, behind one virtual call for each pass.
+class subject {
+public:
+    virtual ~subject()                                   = default;
+    virtual std::size_t bytes() const                    = 0;
+    virtual bool        can(way how) const               = 0;
+    virtual u64         pass(way how, data const&) const = 0;  ///< the digest of all answers
+};
+
 template <class Structure>
-void measure(row& out, data const& d, settings const& how) {
-    auto const keys    = d.keys.view();
-    auto const present = d.present.view(), absent = d.absent.view();
-    auto const few = present.subspan(0, std::min(how.isolated, present.size()));
-
-    auto const                       n = static_cast<double>(std::max<std::size_t>(1, keys.size()));
-    std::unique_ptr<Structure const> made;
-    for (int i = 0; i < 2; ++i) {  // fast building twice: memory that is touched for the first time is slow
-        made.reset();
-        stopwatch const watch;
-        made               = std::make_unique<Structure const>(keys);
-        auto const seconds = watch.seconds();
-        out.build          = std::fmin(out.build, seconds * 1e9 / n);
-        if (seconds > 0.5) break;
+class subject_of final : public subject {
+public:
+    explicit subject_of(span keys) : s_(keys) {}
+    std::size_t bytes() const override { return s_.bytes(); }
+    bool        can(way how) const override {
+        if (how == fenced) return has_fence;
+        return batches || (how != batched && how != batched_absent);
     }
-    auto const& s = *made;
-    out.bytes     = static_cast<double>(s.bytes()) / n;
-
-    out.present = best(how, present.size(), d.present_digest, [&] { return ask_all(s, present); });
-    out.absent  = best(how, absent.size(), d.absent_digest, [&] { return ask_all(s, absent); });
-    if (has_fence) out.fenced = best(how, few.size(), d.isolated_digest, [&] { return ask_fenced(s, few); });
-    u64 volatile zero = 0;
-    out.chained       = best(how, few.size(), d.isolated_digest, [&, z = u64{zero}] { return ask_chained(s, few, z); });
-    out.payload =
-        best(how, present.size(), d.payload_digest, [&] { return ask_with_payload(s, present, d.payload.begin()); });
-    if constexpr (requires(std::span<u64> room) { s.batch(few, room); }) {
-        out.batched = best(how, present.size(), d.present_digest, [&] { return ask_batched(s, present); });
-        best({how.queries, how.isolated, 1, how.seed}, absent.size(), d.absent_digest,
-             [&] { return ask_batched(s, absent); });
+    u64 pass(way how, data const& d) const override {
+        u64 volatile zero = 0;
+        switch (how) {
+            case present: return ask_all(s_, d.present.view());
+            case absent: return ask_all(s_, d.absent.view());
+            case fenced: return ask_fenced(s_, d.isolated());
+            case chained: return ask_chained(s_, d.isolated(), zero);
+            case payload: return ask_with_payload(s_, d.present.view(), d.payload.begin());
+            case batched:
+                if constexpr (batches) return ask_batched(s_, d.present.view());
+                break;
+            case batched_absent:
+                if constexpr (batches) return ask_batched(s_, d.absent.view());
+                break;
+        }
+        return 0;
     }
+
+private:
+    static constexpr bool batches = requires(Structure const& s, span ks, std::span<u64> room) { s.batch(ks, room); };
+    Structure             s_;
+};
+
+template <class Structure>
+std::unique_ptr<subject> made_of(span keys) {
+    return std::make_unique<subject_of<Structure>>(keys);
 }
 
 data prepare(bench::key_source const& source, settings const& how) {
@@ -277,13 +279,14 @@ data prepare(bench::key_source const& source, settings const& how) {
     d.present = paged<u64>::of(bench::present_keys(d.keys.view(), how.queries, random));
     d.absent  = paged<u64>::of(bench::absent_keys(d.keys.view(), how.queries, random));
 
+    d.few = std::min(how.isolated, how.queries);
+
     std_lower_bound const obvious(d.keys.view());
-    auto const            few = d.present.view().subspan(0, std::min(how.isolated, how.queries));
-    d.present_digest          = ask_all(obvious, d.present.view());
-    d.absent_digest           = ask_all(obvious, d.absent.view());
-    d.isolated_digest         = ask_all(obvious, few);
-    d.payload_digest          = ask_with_payload(obvious, d.present.view(), d.payload.begin());
-    auto const [huge, all]    = bench::huge_and_all_bytes();
+    d.present_digest       = ask_all(obvious, d.present.view());
+    d.absent_digest        = ask_all(obvious, d.absent.view());
+    d.isolated_digest      = ask_all(obvious, d.isolated());
+    d.payload_digest       = ask_with_payload(obvious, d.present.view(), d.payload.begin());
+    auto const [huge, all] = bench::huge_and_all_bytes();
     bench::say(d.name + ": " + atlas::human_count(d.keys.size()) + " keys, " + d.from + ", " +
                atlas::human_duration(watch.seconds()) + "; " + atlas::human_bytes(huge) + " of " +
                atlas::human_bytes(all) + " on 2 MB pages");
@@ -294,22 +297,22 @@ data prepare(bench::key_source const& source, settings const& how) {
 
 struct contestant {
     std::string name;
-    bool        ours_to_answer_for                      = true;  ///< a wrong position ends the bench; else it is noted
-    std::size_t most_keys                               = ~std::size_t{0};
-    void (*measure)(row&, data const&, settings const&) = nullptr;
+    bool        ours_to_answer_for         = true;  ///< a wrong position ends the bench; else it is noted
+    std::size_t most_keys                  = ~std::size_t{0};
+    std::unique_ptr<subject> (*make)(span) = nullptr;
 };
 
 template <class Structure>
 contestant peer(std::string name, std::size_t most_keys = ~std::size_t{0}) {
-    return {std::move(name), true, most_keys, &measure<Structure>};
+    return {std::move(name), true, most_keys, &made_of<Structure>};
 }
 template <class Structure>
 [[maybe_unused]] contestant guest(std::string name) {
-    return {std::move(name), false, ~std::size_t{0}, &measure<Structure>};
+    return {std::move(name), false, ~std::size_t{0}, &made_of<Structure>};
 }
 template <tenon::ordered_index Policy>
 contestant ours(std::string name) {
-    return {"tenon " + std::move(name), true, ~std::size_t{0}, &measure<policy<Policy>>};
+    return {"tenon " + std::move(name), true, ~std::size_t{0}, &made_of<policy<Policy>>};
 }
 
 constexpr std::size_t map_keys = 10'000'000;  // a map of more is slower than anybody needs to see
@@ -342,10 +345,10 @@ std::vector<contestant> contestants() {
         ours<tenon::radix_spline<>>("radix_spline<>"),
 #endif
 #if __has_include("tenon/ordered_index/static_tree.hpp")
-        ours<tenon::static_tree<>>("static_tree<>"),
+        ours<tenon::static_tree>("static_tree"),
 #endif
 #if __has_include("tenon/ordered_index/hybrid.hpp")
-        ours<tenon::hybrid<>>("hybrid<>"),
+        ours<tenon::hybrid>("hybrid"),
 #endif
     };
     return out;
@@ -364,23 +367,77 @@ std::vector<contestant> chosen(std::vector<contestant> all, std::string const& o
     return all;
 }
 
-row measure_one(contestant const& c, data const& d, settings const& how) {
+/// A contestant at work on a set.
+struct entry {
+    contestant const*        who = nullptr;
+    row                      out;
+    std::unique_ptr<subject> made;
+    std::array<double, 6>    spent{};  ///< seconds of all passes
+};
+
+/// What is wrong ends the bench, or the entry when it is somebody else's.
+void give_up(entry& e, std::string const& why) {
+    if (e.who->ours_to_answer_for) die(e.who->name + " on " + e.out.set + ": " + why);
     row out;
-    out.set = d.name, out.structure = c.name, out.keys = d.keys.size();
-    if (d.keys.size() > c.most_keys) {
-        out.note = "left out above " + atlas::human_count(c.most_keys) + " keys";
-        return out;
+    out.set = e.out.set, out.structure = e.out.structure, out.keys = e.out.keys, out.note = why;
+    e.out = out;
+    e.made.reset();
+}
+
+void build(entry& e, data const& d) {
+    if (d.keys.size() > e.who->most_keys) {
+        e.out.note = "left out above " + atlas::human_count(e.who->most_keys) + " keys";
+        return;
     }
-    bench::say(d.name + ": " + c.name);
+    auto const n = static_cast<double>(d.keys.size());
     try {
-        c.measure(out, d, how);
-    } catch (std::exception const& e) {
-        if (c.ours_to_answer_for) die(c.name + " on " + d.name + ": " + e.what());
-        auto const note = std::string(e.what());
-        out             = row{};
-        out.set = d.name, out.structure = c.name, out.keys = d.keys.size(), out.note = note;
+        for (int i = 0; i < 2; ++i) {  // fast building twice: memory that is touched for the first time is slow
+            e.made.reset();
+            stopwatch const watch;
+            e.made             = e.who->make(d.keys.view());
+            auto const seconds = watch.seconds();
+            e.out.build        = std::fmin(e.out.build, seconds * 1e9 / n);
+            if (seconds > 0.5) break;
+        }
+        e.out.bytes = static_cast<double>(e.made->bytes()) / n;
+        if (e.made->can(batched_absent) && e.made->pass(batched_absent, d) != d.absent_digest)
+            give_up(e, "wrong positions");
+    } catch (std::exception const& refusal) { give_up(e, refusal.what()); }
+}
+
+/// One more pass of each way; the best counts.
+void measure(entry& e, data const& d) {
+    std::array<u64, 6> const expected{d.present_digest,  d.absent_digest,  d.isolated_digest,
+                                      d.isolated_digest, d.payload_digest, d.present_digest};
+    if (e.made != nullptr) e.made->pass(chained, d);  // the others have used the caches since
+    for (auto how : {present, absent, fenced, chained, payload, batched}) {
+        if (e.made == nullptr || !e.made->can(how) || e.spent[how] > 2.5) continue;
+        stopwatch const watch;
+        auto const      digest  = e.made->pass(how, d);
+        auto const      seconds = watch.seconds();
+        auto const      n       = how == fenced || how == chained ? d.few : d.present.size();
+        auto&           least   = e.out.*kept_in[how];
+        e.spent[how] += seconds;
+        least = std::fmin(least, seconds * 1e9 / static_cast<double>(n));
+        if (digest != expected[how]) give_up(e, "wrong positions");
     }
-    return out;
+}
+
+/// The structures take turns, so that a busy minute of the machine does not fall to one of them.
+void measure_all(std::vector<contestant> const& all, data const& d, settings const& how, std::vector<row>& rows) {
+    std::vector<entry> entries;
+    for (auto const& c : all) {
+        bench::say(d.name + ": building " + c.name);
+        auto& e   = entries.emplace_back();
+        e.who     = &c;
+        e.out.set = d.name, e.out.structure = c.name, e.out.keys = d.keys.size();
+        build(e, d);
+    }
+    for (std::size_t i = 0; i < how.passes; ++i) {
+        bench::say(d.name + ": pass " + std::to_string(i + 1) + " of " + std::to_string(how.passes));
+        for (auto& e : entries) measure(e, d);
+    }
+    for (auto& e : entries) rows.push_back(e.out);
 }
 
 // ---- telling -------------------------------------------------------------------------------------------------------
@@ -516,7 +573,7 @@ int main(int argc, char** argv) {
     std::vector<std::string> names;
     for (auto const& source : sources) {
         auto const d = prepare(source, how);
-        for (auto const& c : all) rows.push_back(measure_one(c, d, how));
+        measure_all(all, d, how, rows);
         print_set(rows, source.name);
         names.push_back(source.name);
     }

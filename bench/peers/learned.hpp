@@ -102,15 +102,18 @@ public:
         for (std::size_t i = 0; i < keys.size(); ++i)
             if (i == 0 || keys[i] != keys[i - 1]) ranks.emplace_back(keys[i], i);
         index_.bulk_load(ranks.data(), static_cast<int>(ranks.size()));
+        pairs_ = ranks.size();
     }
-    std::size_t   bytes() const { return static_cast<std::size_t>(index_.model_size() + index_.data_size()) - 16 * n_; }
+    std::size_t bytes() const {
+        return static_cast<std::size_t>(index_.model_size() + index_.data_size()) - 16 * pairs_;
+    }
     std::uint64_t lower_bound(std::uint64_t k) const {
         auto const at = index_.lower_bound(k);
         return at.is_end() ? n_ : at.payload();
     }
 
 private:
-    std::size_t                                      n_;
+    std::size_t                                      n_, pairs_ = 0;
     mutable alex::Alex<std::uint64_t, std::uint64_t> index_;
 };
 #endif
