@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "page_end.hpp"
+#include "policies.hpp"
+#include "suite.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+template <class...>
+struct policy_list {};
+
+using tenon::testing::detail::index_numbers;
+using u64 = std::uint64_t;
+
+u64 oracle(std::span<u64 const> keys, u64 k) {
+    return static_cast<u64>(std::lower_bound(keys.begin(), keys.end(), k) - keys.begin());
+}
+
+/// All look-ups of a view whose bytes and keys end where memory ends.
+template <class View>
+bool answers(View const& view, std::span<u64 const> keys, std::uint64_t seed) {
+    tenon::prng      random(seed);
+    std::vector<u64> ask{0, 1, ~u64{0}, ~u64{0} - 1};
+    for (std::size_t i = 0; i < 300 && !keys.empty(); ++i)
+        for (auto k = keys[random.below(keys.size())]; ask.size() < 3 * i + 7; ++k) ask.push_back(k - 1);
+    if (!keys.empty()) ask.push_back(keys.back()), ask.push_back(keys.back() + 1), ask.push_back(keys.front());
+    std::vector<u64> out(ask.size());
+    view.batch(ask, out);
+    for (std::size_t i = 0; i < ask.size(); ++i)
+        if (view.lower_bound(ask[i]) != oracle(keys, ask[i]) || out[i] != oracle(keys, ask[i])) return false;
+    return view.validate().has_value();
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("an index reads nothing behind the end of its keys and of its model", Policy,
+                   TENON_POSITION_INDEXES) {
+    constexpr u64 seed = 31;
+    CAPTURE(seed);
+    for (std::string_view set : {"uniform", "osm", "zipf", "two ends", "equal"})
+        for (std::size_t n : {0u, 1u, 2u, 7u, 8u, 9u, 64u, 511u, 512u, 513u, 5000u}) {
+            CAPTURE(set);
+            CAPTURE(n);
+            auto const     numbers = index_numbers(set, n, seed + n);
+            page_end const keys(std::as_bytes(std::span(numbers)));
+            auto const     model = Policy::template build<u64>(keys.as<u64>());
+            REQUIRE(model);
+            for (auto kind : {page_end::kind::memory, page_end::kind::file}) {
+                page_end const bytes(*model, kind);
+                auto const     view = Policy::template view<u64>::open(bytes.bytes(), keys.as<u64>());
+                REQUIRE_MESSAGE(view, (view ? "" : view.error().message));
+                CHECK(answers(*view, keys.as<u64>(), seed));
+            }
+        }
+}
+
+TEST_CASE_TEMPLATE("no damage to the model of many keys leads a query out of them", Policy, TENON_POSITION_INDEXES) {
+    constexpr u64 seed = 32;
+    CAPTURE(seed);
+    using namespace tenon::testing;
+    using maker = index_makers::u64;
+    tenon::prng                        random(seed);
+    detail::index_adapter<Policy, u64> index;
+    maker                              make;
+    for (std::string_view set : {"adversarial", "step", "uniform"}) {
+        CAPTURE(set);
+        auto const keys  = index_numbers(set, 150'000, seed);
+        auto const model = index.build(keys);
+        REQUIRE(model);
+        detail::hostile_index<maker> hostile(index, make, keys, random);
+        aligned_copy const           good(*model);
+        hostile.offer_filled(good.view(), random, 60);
+        each_hostile(good.view(), random, 30, [&](tenon::byte_view b) { hostile.offer(b); });
+        INFO(hostile.complaint());
+        CHECK(hostile.complaint().empty());
+    }
+}
+
+TEST_CASE_TEMPLATE("a model is refused by every other policy", Policy, TENON_POSITION_INDEXES) {
+    std::vector<u64> const keys{1, 2, 3};
+    auto const             model = Policy::template build<u64>(std::span<u64 const>(keys));
+    REQUIRE(model);
+    tenon::testing::aligned_copy const bytes(*model);
+    auto const                         refuses = [&]<class Other>(std::type_identity<Other>) {
+        if constexpr (!std::same_as<Other, Policy>) {
+            auto const view = Other::template view<u64>::open(bytes.view(), keys);
+            REQUIRE(!view);
+            CHECK(view.error().kind == tenon::errc::wrong_assembly);
+            CHECK(view.error().message.find(std::string_view(Policy::name)) != std::string::npos);
+        }
+    };
+    [&]<class... Others>(policy_list<Others...>) {
+        (refuses(std::type_identity<Others>{}), ...);
+    }(policy_list<TENON_POSITION_INDEXES>{});
+}

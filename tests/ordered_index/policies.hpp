@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+// The position indexes that tests of all policies run over: one line to add one.
+#pragma once
+
+#include "tenon/ordered_index/rmi.hpp"
+#include "tenon/ordered_index/sorted_array.hpp"
+
+#define TENON_POSITION_INDEXES tenon::sorted_array, tenon::rmi<>

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policies.hpp"
+#include "suite.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+using u64 = std::uint64_t;
+
+/// The folder that TENON_DATA names, or none.
+std::string data_folder() {
+    auto const* folder = std::getenv("TENON_DATA");
+    return folder == nullptr ? "" : folder;
+}
+
+/// Little-endian numbers of 64 bits, compressed; empty when the file or xz is not there.
+std::vector<u64> numbers_of(std::string const& path) {
+    std::vector<u64> out;
+    if (!std::filesystem::exists(path)) return out;
+    auto* const pipe = ::popen(("xz -dc '" + path + "'").c_str(), "r");
+    if (pipe == nullptr) return out;
+    std::vector<u64> part(1 << 16);
+    for (std::size_t n = 0; (n = std::fread(part.data(), 8, part.size(), pipe)) > 0;)
+        out.insert(out.end(), part.begin(), part.begin() + static_cast<std::ptrdiff_t>(n));
+    ::pclose(pipe);
+    return out;
+}
+
+/// Every `step`-th key of all, or all of them with TENON_TEST_ALL=1: the suite asks about eight times as many.
+std::vector<u64> share_of(std::vector<u64> keys) {
+    if (std::getenv("TENON_TEST_ALL") != nullptr) return keys;
+    auto const first = keys.size() / 3, size = std::min<std::size_t>(keys.size() - first, 60'000);
+    return {keys.begin() + static_cast<std::ptrdiff_t>(first),
+            keys.begin() + static_cast<std::ptrdiff_t>(first + size)};
+}
+
+/// The words that eight bytes each were kept of, with their own lengths again.
+std::vector<std::string_view> words_of(std::vector<u64> const& prefixes, std::vector<char>& text) {
+    text.resize(prefixes.size() * 8);
+    std::vector<std::string_view> out;
+    for (std::size_t i = 0; i < prefixes.size(); ++i) {
+        auto const swapped = __builtin_bswap64(prefixes[i]);
+        std::memcpy(text.data() + 8 * i, &swapped, 8);
+        auto const word = std::string_view(text.data() + 8 * i, 8);
+        out.push_back(word.substr(0, word.find('\0')));
+    }
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("an index answers for real keys: words and address ranges", Policy, TENON_POSITION_INDEXES) {
+    auto const folder = data_folder();
+    if (folder.empty() || !std::filesystem::is_directory(folder)) {
+        MESSAGE("skipped: TENON_DATA names no folder with *.u64.xz");
+        return;
+    }
+    constexpr u64 seed = 41;
+    CAPTURE(seed);
+    std::size_t used = 0;
+    for (auto const& entry : std::filesystem::directory_iterator(folder)) {
+        auto const path = entry.path().string();
+        if (!path.ends_with(".u64.xz")) continue;
+        auto const keys = share_of(numbers_of(path));
+        if (keys.empty()) continue;
+        ++used;
+        CAPTURE(path);
+        REQUIRE(std::is_sorted(keys.begin(), keys.end()));
+        tenon::testing::report r;
+        tenon::testing::check_ordered_index_on<Policy, tenon::testing::index_makers::u64>(keys, path, seed, r);
+        INFO(r.text());
+        CHECK(r.passed());
+        if constexpr (!std::same_as<Policy, tenon::rmi<>>) {
+            if (path.find("words") == std::string::npos) continue;
+            std::vector<char>      text;
+            auto const             words = words_of(keys, text);
+            tenon::testing::report of_words;
+            tenon::testing::check_ordered_index_on<Policy, tenon::testing::index_makers::text>(words, path, seed,
+                                                                                               of_words);
+            INFO(of_words.text());
+            CHECK(of_words.passed());
+        }
+    }
+    if (used == 0) MESSAGE("skipped: no *.u64.xz in " << folder << ", or xz is not installed");
+}
