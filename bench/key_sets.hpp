@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -17,6 +18,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 namespace bench {
@@ -42,7 +45,9 @@ inline std::vector<tenon::lonlat> city_places() {
         tenon::lonlat const where{std::strtod(field[5].c_str(), nullptr), std::strtod(field[4].c_str(), nullptr)};
         if (is_valid(where)) cities.emplace_back(std::strtoull(field[14].c_str(), nullptr, 10), where);
     }
-    std::stable_sort(cities.begin(), cities.end(), [](auto const& a, auto const& b) { return a.first > b.first; });
+    std::sort(cities.begin(), cities.end(), [](auto const& a, auto const& b) {
+        return std::tuple(b.first, a.second.lon, a.second.lat) < std::tuple(a.first, b.second.lon, b.second.lat);
+    });
     std::vector<tenon::lonlat> out;
     for (auto const& [people, where] : cities) out.push_back(where);
     return out;

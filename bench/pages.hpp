@@ -4,6 +4,7 @@
 
 #include "measure.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
