@@ -6,6 +6,7 @@
 #include "tenon/core/line_search.hpp"
 #include "tenon/core/result.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -60,6 +61,7 @@ public:
         out.size_   = n;
         out.levels_ = arrange(n, out.layers_);
         out.words_  = words.data();
+        out.bottom_ = words.data() + out.layers_[out.levels_ - 1].first;
         return out;
     }
 
@@ -68,6 +70,17 @@ public:
 
     /// Number of separators less than p.
     std::uint64_t lower(std::uint64_t p) const noexcept {
+        switch (levels_) {
+            case 1: return down<1>(p);
+            case 2: return down<2>(p);
+            case 3: return down<3>(p);
+            case 4: return down<4>(p);
+            case 5: return down<5>(p);
+            case 6: return down<6>(p);
+            case 7: return down<7>(p);
+            case 8: return down<8>(p);
+            default: break;
+        }
         std::uint64_t node = 0;
         for (unsigned level = 0; level < levels_; ++level) node = step(level, node, p);
         return node;
@@ -87,14 +100,12 @@ public:
     void prefetch_node(unsigned level, std::uint64_t node) const noexcept {
         prefetch(words_ + layers_[level].first + node * fan_out);
     }
-    /// How many of the eight separators from `first` on are less than p. Precondition: first <= size().
+    /// How many of the eight separators from `first` on are less than p. Precondition: first + 8 <= size().
     unsigned less_of_eight(std::uint64_t first, std::uint64_t p) const noexcept {
-        return line_less(words_ + layers_[levels_ - 1].first + first, p);
+        return line_less(bottom_ + first, p);
     }
-    void prefetch_separators(std::uint64_t first) const noexcept {
-        prefetch(words_ + layers_[levels_ - 1].first + first);
-    }
-    std::uint64_t separator(std::uint64_t i) const noexcept { return words_[layers_[levels_ - 1].first + i]; }
+    void          prefetch_separators(std::uint64_t first) const noexcept { prefetch(bottom_ + first); }
+    std::uint64_t separator(std::uint64_t i) const noexcept { return bottom_[i]; }
 
     /// Whether separators ascend and the levels above them agree, O(n).
     bool valid() const noexcept {
@@ -110,6 +121,26 @@ public:
 
 private:
     static constexpr unsigned max_levels = 22;
+
+    /// step() for all of Levels levels. Only the first and the last two answers are held to their limits: separators that do not ascend
+    /// can lead a node astray by little more than the size of its level, and the levels below hold eight times as much.
+    template <unsigned Levels>
+    std::uint64_t down(std::uint64_t p) const noexcept {
+        auto const at = [&](unsigned level, std::uint64_t node) {
+            return node * fan_out + line_less(words_ + layers_[level].first + node * fan_out, p);
+        };
+        auto node = std::min(at(0, 0), layers_[0].limit);
+        if constexpr (Levels > 2) node = at(1, node);
+        if constexpr (Levels > 3) node = at(2, node);
+        if constexpr (Levels > 4) node = at(3, node);
+        if constexpr (Levels > 5) node = at(4, node);
+        if constexpr (Levels > 6) node = at(5, node);
+        if constexpr (Levels > 7) node = at(6, node);
+        if constexpr (Levels > 2) node = std::min(node, layers_[Levels - 2].limit);
+        if constexpr (Levels > 1) node = std::min(at(Levels - 1, node), layers_[Levels - 1].limit);
+        return node;
+    }
+
     struct layer {
         std::uint64_t first = 0;  ///< word at which it begins
         std::uint64_t nodes = 0;
@@ -135,6 +166,7 @@ private:
 
     std::array<layer, max_levels> layers_{};
     std::uint64_t const*          words_  = nullptr;
+    std::uint64_t const*          bottom_ = nullptr;
     std::uint64_t                 size_   = 0;
     unsigned                      levels_ = 0;
 };

@@ -33,7 +33,8 @@ struct line_index_head {
     std::uint64_t line      = 0;  ///< keys in a line
     std::uint64_t router_at = 0;  ///< 0: none
     std::uint64_t nodes_at  = 0;
-    std::uint64_t zeros[3]  = {};
+    std::uint64_t kind      = 0;  ///< of nodes that are not of words: a node_kind
+    std::uint64_t zeros[2]  = {};
 };
 static_assert(sizeof(line_index_head) == 64);
 
@@ -61,39 +62,84 @@ struct line_nodes {
 };
 
 template <index_key Key>
-line_nodes make_line_nodes(std::span<Key const> keys, line_layout<Key> layout, node_kind finest) {
-    constexpr unsigned              most = line_node_builder::most;
-    projected_keys<Key> const       projected(keys);
-    line_nodes                      out;
-    std::array<std::uint64_t, most> first{}, last{};
-    unsigned                        held  = 0;
-    std::uint64_t                   start = 0, next = 0;
-    auto const                      lines = keys.empty() ? 0 : layout.count();
-    if (lines == 0) out.nodes.push_back(line_node{0, 0, {}}), out.nodes.back().thresholds.fill(std::byte{0xff});
-    out.nodes.reserve(static_cast<std::size_t>(lines / most + 1));
-    out.separators.reserve(out.nodes.capacity());
-    while (start < lines) {
-        for (; held < most && next < lines; ++held, ++next) {
-            first[held] = projected[layout.begin(next)];
-            last[held]  = projected[layout.end(next) - 1];
+class line_node_maker {
+public:
+    line_node_maker(std::span<Key const> keys, line_layout<Key> layout)
+        : projected_(keys), layout_(layout), lines_(keys.empty() ? 0 : layout.count()) {}
+
+    /// The kind of node that holds most lines, from a look at some of them: mixed only where that is worth comparing twice.
+    node_kind better_kind() {
+        std::uint64_t bytes = 0, pairs = 0, mixed = 0;
+        auto const    looks = std::min<std::uint64_t>(64, lines_ / (2 * most) + 1);
+        for (std::uint64_t i = 0; i < looks && lines_ > 1; ++i) {
+            held_ = 0, next_ = 1 + (lines_ - 1) / looks * i;
+            auto const base = projected_[layout_.end(next_ - 1) - 1] + 1;
+            fill();
+            if (held_ == 0) continue;
+            auto const of = [&](node_kind kind) {
+                return line_node_builder::longest(kind, base, first_.data(), last_.data(),
+                                                  std::min(held_, line_node::most(kind)));
+            };
+            auto const b = of(node_kind::bytes), p = of(node_kind::pairs);
+            bytes += b, pairs += p, mixed += std::max(b, p);
         }
-        unsigned taken = 0;
-        out.nodes.push_back(line_node_builder::make(first.data(), last.data(), held, start, finest, taken));
-        start += taken;
-        if (start < lines) out.separators.push_back(last[taken - 1]);
-        std::copy(first.begin() + taken, first.begin() + held, first.begin());
-        std::copy(last.begin() + taken, last.begin() + held, last.begin());
-        held -= taken;
+        held_ = 0, next_ = 0;
+        auto const better = std::max(bytes, pairs);
+        return mixed > better + better / 8 ? node_kind::mixed : pairs > bytes ? node_kind::pairs : node_kind::bytes;
     }
-    return out;
-}
+
+    line_nodes make(node_kind kind) {
+        line_nodes out;
+        out.nodes.reserve(static_cast<std::size_t>(lines_ / line_node::most(kind) * 9 / 8 + 1));
+        out.separators.reserve(out.nodes.capacity());
+        if (lines_ == 0) out.nodes.push_back(line_node_builder::empty());
+        for (std::uint64_t start = 0, base = 0; start < lines_;) {
+            fill();
+            unsigned taken = 0;
+            out.nodes.push_back(line_node_builder::make(base, first_.data(), last_.data(), held_, start, kind, taken));
+            auto const reached = last_[taken - 1];
+            drop(taken);
+            start += taken;
+            while (start + 1 < lines_ && last_[0] == reached)
+                drop(1), ++start;  // nothing that is sought here stands in them
+            if (start == lines_) break;
+            out.separators.push_back(reached);
+            base = reached + 1;
+        }
+        return out;
+    }
+
+private:
+    static constexpr unsigned most = line_node_builder::most;
+
+    /// Lets go of the first n lines held, and holds at least one if there is one.
+    void drop(unsigned n) {
+        std::copy(first_.begin() + n, first_.begin() + held_, first_.begin());
+        std::copy(last_.begin() + n, last_.begin() + held_, last_.begin());
+        held_ -= n;
+        if (held_ == 0) fill();
+    }
+    void fill() {
+        for (; held_ < most && next_ < lines_; ++held_, ++next_) {
+            first_[held_] = projected_[layout_.begin(next_)];
+            last_[held_]  = projected_[layout_.end(next_) - 1];
+        }
+    }
+
+    projected_keys<Key>             projected_;
+    line_layout<Key>                layout_;
+    std::uint64_t                   lines_, next_ = 0;
+    std::array<std::uint64_t, most> first_{}, last_{};
+    unsigned                        held_ = 0;
+};
 
 }  // namespace detail
 
 /// What a hybrid or a compressed static_tree is made of.
 struct line_index_stats {
-    std::uint64_t keys = 0, nodes = 0, byte_nodes = 0, pair_nodes = 0, word_nodes = 0;
-    std::uint64_t router_bins = 0, tree_levels = 0, model_bytes = 0;
+    std::uint64_t keys = 0, nodes = 0, word_nodes = 0;
+    node_kind     kind          = node_kind::bytes;  ///< of the other nodes
+    std::uint64_t router_levels = 0, router_entries = 0, tree_levels = 0, model_bytes = 0;
     double        lines_per_node = 0;
 };
 
@@ -121,7 +167,7 @@ public:
                                         " bytes, too few for its second header at offset 128"});
         auto const& h = heads.front();
         if (h.nodes == 0 || h.nodes > model.size() / sizeof(line_node) || h.line != layout::line ||
-            h.lead >= layout::line || h.nodes_at % 64 != 0 || h.nodes_at > model.size() ||
+            h.lead >= layout::line || h.kind > 3 || h.kind == 2 || h.nodes_at % 64 != 0 || h.nodes_at > model.size() ||
             (model.size() - h.nodes_at) / sizeof(line_node) != h.nodes || model.size() % sizeof(line_node) != 0)
             return fail(errc::corrupt, {"the position index says it has ", h.nodes, " nodes of lines of ", h.line,
                                         " keys, which does not fit its ", model.size(), " bytes and these keys"});
@@ -137,25 +183,26 @@ public:
             out.router_ = *std::move(router);
         }
         if (end != h.nodes_at) return fail(errc::corrupt, {"the nodes of a position index must stand at offset ", end});
-        out.nodes_       = model.data() + h.nodes_at;
-        out.layout_      = {keys.size(), h.lead};
-        out.whole_       = h.lead > 0 ? 1 : 0;
-        auto const ended = (keys.size() + h.lead) / layout::line;
-        out.wholes_      = ended > out.whole_ ? ended - out.whole_ : 0;
+        out.nodes_     = model.data() + h.nodes_at;
+        out.kind_      = static_cast<node_kind>(h.kind);
+        out.layout_    = {keys.size(), h.lead};
+        out.whole_     = h.lead > 0 ? 1 : 0;
+        out.whole_end_ = (keys.size() + h.lead) / layout::line;
         return out;
     }
 
     std::uint64_t lower_bound(Key const& k) const {
-        auto const p = space_(k);
-        return finish(find_lines(node(route(p)), p), k);
+        auto const  p = space_(k);
+        auto const& n = node(route(p));
+        return finish(lines_of(n, p), k);
     }
     /// The positions that lower_bound(k) may have by the model alone; size() stands for "after the last".
     position_range window(Key const& k) const {
         auto const p     = space_(k);
-        auto const lines = find_lines(node(route(p)), p);
+        auto const lines = lines_of(node(route(p)), p);
         auto const at    = lower_bound(k);
-        return {std::min(at, layout_.begin(lines.first)),
-                std::max(at, layout_.end(std::max(lines.first, lines.second))) + 1};
+        auto const from = std::min(lines.first, layout_.count()), to = std::min(lines.second, layout_.count());
+        return {std::min(at, layout_.begin(from)), std::max(at, layout_.end(to)) + 1};
     }
 
     /// out[i] = lower_bound(ks[i]), 64 at a time so that their cache misses overlap. Precondition: out has room for ks.size().
@@ -166,29 +213,30 @@ public:
     }
 
     line_index_stats stats() const noexcept {
-        line_index_stats s{this->size_, tree_.size() + 1, 0, 0, 0, router_.bins(), tree_.levels(), model_bytes_, 0};
-        for (std::uint64_t i = 0; i < s.nodes; ++i) {
-            auto const kind = node(i).kind();
-            (kind == node_kind::bytes ? s.byte_nodes : kind == node_kind::pairs ? s.pair_nodes : s.word_nodes) += 1;
-        }
+        line_index_stats s{this->size_,    tree_.size() + 1, 0, kind_, router_.levels(), router_.entries(),
+                           tree_.levels(), model_bytes_,     0};
+        for (std::uint64_t i = 0; i < s.nodes; ++i) s.word_nodes += node(i).of_words() ? 1 : 0;
         s.lines_per_node = static_cast<double>(layout_.count()) / static_cast<double>(s.nodes);
         return s;
     }
     /// The same for people.
     std::string explain() const {
         auto const s = stats();
-        return sentence({std::string(Policy::name), " over ", s.keys, " keys: ", s.model_bytes, " bytes, ", s.nodes,
-                         " nodes (", s.byte_nodes, " of bytes, ", s.pair_nodes, " of pairs, ", s.word_nodes,
-                         " of words) of ", s.lines_per_node, " lines each; ",
-                         s.router_bins > 0 ? sentence({"router of ", s.router_bins, " bins"})
-                                           : sentence({"tree of ", s.tree_levels, " levels"}),
-                         "; a look-up touches one node and one or two lines of keys"});
+        return sentence(
+            {std::string(Policy::name), " over ", s.keys, " keys: ", s.model_bytes, " bytes, ", s.nodes, " nodes with ",
+             s.kind == node_kind::bytes   ? "8"
+             : s.kind == node_kind::pairs ? "16"
+                                          : "8- or 16",
+             "-bit thresholds (", s.word_nodes, " of them exact) over ", s.lines_per_node, " lines each, under a ",
+             s.router_levels > 0 ? sentence({"router of ", s.router_levels, " levels and ", s.router_entries, " bins"})
+                                 : sentence({"tree of ", s.tree_levels, " levels"}),
+             "; a look-up touches one node and one or two lines of keys"});
     }
 
     /// Proves every invariant again, O(n).
     result<void> validate() const {
         if (auto sorted = check_sorted(this->keys()); !sorted) return sorted;
-        auto const expected = detail::make_line_nodes<Key>(this->keys(), layout_, Policy::finest);
+        auto const expected = detail::line_node_maker<Key>(this->keys(), layout_).make(kind_);
         bool       same     = expected.nodes.size() == tree_.size() + 1 && tree_.valid();
         for (std::uint64_t i = 0; same && i < expected.nodes.size(); ++i) {
             auto const held = node(i);
@@ -198,7 +246,7 @@ public:
                             {"node ", i, " of the position index does not fit its keys; build it again"});
         }
         for (std::uint64_t i = 0; same && i < tree_.size(); ++i) same = tree_.separator(i) == expected.separators[i];
-        if (same && router_.bins() > 0) same = router_.valid(expected.separators);
+        if (same && router_.levels() > 0) same = router_.valid(expected.separators);
         if (!same)
             return fail(errc::corrupt, "the separators of the position index do not fit its keys; build it again");
         return {};
@@ -213,7 +261,7 @@ private:
         return *reinterpret_cast<line_node const*>(nodes_ + i * sizeof(line_node));
     }
     std::uint64_t route(std::uint64_t p) const noexcept {
-        if (router_.bins() > 0) {
+        if (router_.levels() > 0) {
             auto const first = router_.first(p);
             if (first != radix_router::ask_tree) [[likely]]
                 return first + tree_.less_of_eight(first, p);
@@ -221,24 +269,40 @@ private:
         return tree_.lower(p);
     }
 
-    /// How many keys of a line are less than k, and the position behind them.
-    std::uint64_t behind(std::uint64_t line, Key const& k, unsigned& less) const {
-        if (line - whole_ < wholes_) [[likely]] {
-            auto const at = line * layout::line - layout_.lead;
-            if constexpr (layout::line == line_keys<Key>) less = line_less(this->keys_ + at, k);
-            else less = some_less(this->keys_ + at, layout::line, k);
-            return at + less;
-        }
-        auto const at = line < layout_.count() ? layout_.begin(line) : this->size_;
-        auto const n  = line < layout_.count() ? layout_.end(line) - at : 0;
-        auto const s  = some_less(this->keys_ + at, static_cast<std::size_t>(n), k);
-        less          = s == n ? static_cast<unsigned>(layout::line) : s;
-        return at + s;
+    line_pair lines_of(line_node const& n, std::uint64_t p) const noexcept {
+        if (kind_ == node_kind::bytes) return find_lines<node_kind::bytes>(n, p);
+        if (kind_ == node_kind::pairs) return find_lines<node_kind::pairs>(n, p);
+        return find_lines<node_kind::mixed>(n, p);
+    }
+
+    static unsigned less_in(Key const* line, Key const& k) {
+        if constexpr (layout::line == line_keys<Key>) return line_less(line, k);
+        else return some_less(line, layout::line, k);
     }
     std::uint64_t finish(line_pair lines, Key const& k) const {
-        unsigned   less = 0, ignored = 0;
-        auto const in_first = behind(lines.first, k, less), in_second = behind(lines.second, k, ignored);
-        auto const at = less < layout::line ? in_first : in_second;
+        if (lines.first < whole_ || lines.second >= whole_end_) [[unlikely]]
+            return finish_at_edge(lines, k);
+        auto const first    = lines.first * layout::line - layout_.lead,
+                   second   = lines.second * layout::line - layout_.lead;
+        auto const less     = less_in(this->keys_ + first, k);
+        auto const in_first = first + less, in_second = second + less_in(this->keys_ + second, k);
+        // No branch: it would wait for memory, and be guessed wrong for each key that its node leaves to two lines.
+        auto const at = in_first + ((in_second - in_first) & (std::uint64_t{0} - std::uint64_t{less == layout::line}));
+        if constexpr (key_space<Key>::exact) return at;
+        else return this->checked(at, k);
+    }
+    /// The same where a line lacks keys at the front or the end, or, in hostile bytes, does not exist.
+    [[gnu::noinline, gnu::cold]] std::uint64_t finish_at_edge(line_pair lines, Key const& k) const {
+        auto const in = [&](std::uint64_t line, bool& all) {
+            line         = std::min(line, layout_.count() - 1);
+            auto const n = layout_.end(line) - layout_.begin(line);
+            auto const s = some_less(this->keys_ + layout_.begin(line), static_cast<std::size_t>(n), k);
+            all          = s == n;
+            return layout_.begin(line) + s;
+        };
+        bool       all = false, ignored = false;
+        auto const in_first = in(lines.first, all), in_second = in(lines.second, ignored);
+        auto const at = all ? in_second : in_first;
         if constexpr (key_space<Key>::exact) return at;
         else return this->checked(at, k);
     }
@@ -248,9 +312,19 @@ private:
         std::array<line_pair, width>     lines;
         auto const                       m = ks.size();
         for (std::size_t j = 0; j < m; ++j) p[j] = space_(ks[j]);
-        if (router_.bins() > 0) {
+        if (router_.levels() > 0) {
+            std::array<radix_router::way, width> ways;
             for (std::size_t j = 0; j < m; ++j) {
-                at[j] = router_.first(p[j]);
+                ways[j] = router_.begin(p[j]);
+                router_.prefetch_entry(ways[j]);
+            }
+            for (unsigned level = 1; level < router_.levels(); ++level)
+                for (std::size_t j = 0; j < m; ++j) {
+                    ways[j] = router_.step(ways[j]);
+                    router_.prefetch_entry(ways[j]);
+                }
+            for (std::size_t j = 0; j < m; ++j) {
+                at[j] = router_.first(ways[j]);
                 if (at[j] != radix_router::ask_tree) tree_.prefetch_separators(at[j]);
             }
             for (std::size_t j = 0; j < m; ++j) {
@@ -273,7 +347,7 @@ private:
             }
         }
         for (std::size_t j = 0; j < m; ++j) {
-            lines[j] = find_lines(node(at[j]), p[j]);
+            lines[j] = lines_of(node(at[j]), p[j]);
             prefetch(this->keys_ + (lines[j].first * layout::line - layout_.lead));
             prefetch(this->keys_ + (lines[j].second * layout::line - layout_.lead));
         }
@@ -284,7 +358,8 @@ private:
     radix_router     router_;
     std::byte const* nodes_ = nullptr;
     layout           layout_;
-    std::uint64_t    whole_ = 0, wholes_ = 0;  ///< lines [whole_, whole_ + wholes_) have all their keys
+    node_kind        kind_  = node_kind::bytes;
+    std::uint64_t    whole_ = 0, whole_end_ = 0;  ///< lines in [whole_, whole_end_) have all their keys
     std::uint64_t    model_bytes_ = 0;
     [[no_unique_address]] key_space<Key> space_;
 };
@@ -303,8 +378,10 @@ std::uint64_t line_lead(std::span<Key const> keys) noexcept {
 template <class Policy, index_key Key>
 result<byte_vector> build_line_index(std::span<Key const> keys, std::uint64_t lead) {
     if (auto sorted = check_sorted(keys); !sorted) return fail(std::move(sorted).error());
-    auto const  made = make_line_nodes<Key>(keys, line_layout<Key>{keys.size(), lead}, Policy::finest);
-    byte_vector out;
+    line_node_maker<Key> maker(keys, line_layout<Key>{keys.size(), lead});
+    auto const           kind = Policy::finest == node_kind::bytes ? maker.better_kind() : Policy::finest;
+    auto const           made = maker.make(kind);
+    byte_vector          out;
     out.reserve(line_tree_at + static_cast<std::size_t>(key_tree::bytes(made.separators.size())) +
                 made.nodes.size() * (sizeof(line_node) + 8) + 128);
     out.resize(line_tree_at);
@@ -313,6 +390,7 @@ result<byte_vector> build_line_index(std::span<Key const> keys, std::uint64_t le
     head.nodes = made.nodes.size();
     head.lead  = lead;
     head.line  = index_line<Key>;
+    head.kind  = static_cast<std::uint64_t>(kind);
     if constexpr (Policy::learned_router) {
         head.router_at = out.size();
         radix_router::put(out, made.separators);

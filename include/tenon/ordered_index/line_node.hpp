@@ -23,12 +23,13 @@ enum class node_kind : std::uint8_t {
     bytes = 0,  ///< 48 of 8 bits: 127 buckets
     pairs = 1,  ///< 24 of 16 bits: 32,767 buckets
     words = 2,  ///< 6 of 64 bits: exact
+    mixed = 3,  ///< of an index: each node of bytes or of pairs, whichever holds more
 };
 
 /// line_node - a linear model of up to 49 lines of keys, corrected line by line.
 ///
 /// Maps        projection p -> the line that holds lower_bound(p), sometimes two.
-/// Shapes      `base` is the projection of the node's first key. p falls into bucket b = (p - base) >> shift, at most the last one.
+/// Shapes      `base` is one more than the projection of the last key before the node. p falls into bucket b = (p - base) >> shift, at most the last one.
 ///             Between line i and line i + 1 of the node stands threshold i. Where some bucket begins after the last key of line i and
 ///             not after the first key of line i + 1, the threshold is 2 * that bucket: p stands behind it exactly when b does. Else both
 ///             keys fall into one bucket, and the threshold is 2 * bucket + 1: either line may hold the answer.
@@ -43,11 +44,12 @@ struct line_node {
     static constexpr std::uint64_t start_limit = std::uint64_t{1} << 48;
 
     std::uint64_t             base = 0;
-    std::uint64_t             meta = 0;  ///< start << 16 | kind << 8 | shift
+    std::uint64_t             meta = 0;  ///< start << 16 | words << 15 | pairs << 14 | shift
     std::array<std::byte, 48> thresholds{};
 
     std::uint64_t start() const noexcept { return meta >> 16; }
-    node_kind     kind() const noexcept { return static_cast<node_kind>(meta >> 8 & 3u); }
+    bool          of_words() const noexcept { return (meta & 0x8000u) != 0; }
+    bool          of_pairs() const noexcept { return (meta & 0x4000u) != 0; }
     unsigned      shift() const noexcept { return static_cast<unsigned>(meta & 63u); }
 
     static constexpr unsigned most(node_kind kind) noexcept {
@@ -67,7 +69,8 @@ struct line_pair {
 namespace detail {
 inline namespace TENON_SIMD_FLAGS {
 
-#if defined(__SSE2__) && !(defined(__AVX512BW__) && defined(__AVX512VL__))
+#if !(defined(__AVX512BW__) && defined(__AVX512VL__))
+#if defined(__SSE2__)
 inline __m128i node_part(line_node const& node, std::size_t part) noexcept {
     return _mm_loadu_si128(reinterpret_cast<__m128i const*>(node.thresholds.data()) + part);
 }
@@ -77,11 +80,7 @@ inline unsigned node_leading(std::uint64_t mask) noexcept { return static_cast<u
 
 /// How many of the thresholds of a `bytes` node are at most x.
 inline unsigned node_bytes_at_most(line_node const& node, unsigned x) noexcept {
-#if defined(__AVX512BW__) && defined(__AVX512VL__)
-    auto const mask = _mm512_mask_cmple_epu8_mask(~std::uint64_t{0xffff}, _mm512_loadu_si512(&node),
-                                                  _mm512_set1_epi8(static_cast<char>(x)));
-    return static_cast<unsigned>(std::popcount(static_cast<std::uint64_t>(mask)));
-#elif defined(__SSE2__)
+#if defined(__SSE2__)
     auto const    key  = _mm_set1_epi8(static_cast<char>(x));
     std::uint64_t mask = 0;
     for (std::size_t i = 0; i < 3; ++i) {
@@ -121,6 +120,33 @@ inline unsigned node_pairs_at_most(line_node const& node, unsigned x) noexcept {
     return n;
 #endif
 }
+#endif
+
+/// Behind how many thresholds of a node of bytes or pairs p surely stands, and behind how many it may stand.
+template <node_kind Kind>
+inline line_pair node_thresholds(line_node const& node, std::uint64_t above) noexcept {
+    constexpr auto last  = line_node::last_bucket(Kind);
+    auto const     twice = static_cast<unsigned>(above < last ? above : last) * 2;
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+    auto const v = _mm512_loadu_si512(&node);
+    if constexpr (Kind == node_kind::bytes) {
+        constexpr auto      all  = ~std::uint64_t{0xffff};
+        std::uint64_t const sure = _mm512_mask_cmple_epu8_mask(all, v, _mm512_set1_epi8(static_cast<char>(twice)));
+        std::uint64_t const may  = _mm512_mask_cmple_epu8_mask(all, v, _mm512_set1_epi8(static_cast<char>(twice + 1)));
+        return {static_cast<std::uint64_t>(std::popcount(sure)), static_cast<std::uint64_t>(std::popcount(may))};
+    } else {
+        std::uint32_t const sure =
+            _mm512_mask_cmple_epu16_mask(0xffffff00u, v, _mm512_set1_epi16(static_cast<short>(twice)));
+        std::uint32_t const may =
+            _mm512_mask_cmple_epu16_mask(0xffffff00u, v, _mm512_set1_epi16(static_cast<short>(twice + 1)));
+        return {static_cast<std::uint64_t>(std::popcount(sure)), static_cast<std::uint64_t>(std::popcount(may))};
+    }
+#else
+    if constexpr (Kind == node_kind::bytes)
+        return {node_bytes_at_most(node, twice), node_bytes_at_most(node, twice + 1)};
+    else return {node_pairs_at_most(node, twice), node_pairs_at_most(node, twice + 1)};
+#endif
+}
 
 /// How many of the thresholds of a `words` node are less than p.
 inline unsigned node_words_less(line_node const& node, std::uint64_t p) noexcept {
@@ -138,17 +164,30 @@ inline unsigned node_words_less(line_node const& node, std::uint64_t p) noexcept
 
 inline namespace TENON_SIMD_FLAGS {
 
-/// The lines of a node in which lower_bound(p) may stand. Any bytes: first <= second or thresholds that do not ascend.
+/// The lines of a node in which lower_bound(p) may stand: first <= second, whatever the bytes. Kind is that of the index; any node may be of
+/// words. Precondition: p >= node.base, or the node is of words.
+template <node_kind Kind>
 inline line_pair find_lines(line_node const& node, std::uint64_t p) noexcept {
-    auto const above = (p < node.base ? 0 : p - node.base) >> node.shift();
     auto const start = node.start();
-    if (node.kind() == node_kind::bytes) [[likely]] {
-        auto const twice = static_cast<unsigned>(above < 126 ? above : 126) * 2;
-        return {start + detail::node_bytes_at_most(node, twice), start + detail::node_bytes_at_most(node, twice + 1)};
-    }
-    if (node.kind() == node_kind::pairs) {
-        auto const twice = static_cast<unsigned>(above < 32766 ? above : 32766) * 2;
-        return {start + detail::node_pairs_at_most(node, twice), start + detail::node_pairs_at_most(node, twice + 1)};
+    if (!node.of_words()) [[likely]] {
+        auto const above = (p - node.base) >> node.shift();
+        line_pair  behind;
+        if constexpr (Kind != node_kind::mixed) {
+            behind = detail::node_thresholds<Kind>(node, above);
+        } else {
+            // Both are compared where that is cheap: neighbours of different kinds would mislead a branch.
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+            auto const bytes = detail::node_thresholds<node_kind::bytes>(node, above);
+            auto const pairs = detail::node_thresholds<node_kind::pairs>(node, above);
+            auto const mask  = std::uint64_t{0} - std::uint64_t{node.of_pairs()};
+            behind           = {bytes.first ^ ((bytes.first ^ pairs.first) & mask),
+                                bytes.second ^ ((bytes.second ^ pairs.second) & mask)};
+#else
+            behind = node.of_pairs() ? detail::node_thresholds<node_kind::pairs>(node, above)
+                                     : detail::node_thresholds<node_kind::bytes>(node, above);
+#endif
+        }
+        return {start + behind.first, start + behind.second};
     }
     auto const line = start + detail::node_words_less(node, p);
     return {line, line};
@@ -156,47 +195,61 @@ inline line_pair find_lines(line_node const& node, std::uint64_t p) noexcept {
 
 }  // namespace TENON_SIMD_FLAGS
 
-/// Makes nodes for lines that follow each other. `first[i]` and `last[i]` are the projections of the ends of line i.
+/// Makes nodes for lines that follow each other. `first[i]` and `last[i]` are the projections of the ends of line i; `base` is one
+/// more than the last projection before line 0.
 class line_node_builder {
 public:
     static constexpr unsigned most = line_node::most_lines;
 
-    /// The node for as many of these n lines (1 <= n <= 49) as it can hold; how many they are goes to `taken`. `finest`: bytes or pairs.
-    static line_node make(std::uint64_t const* first, std::uint64_t const* last, unsigned n, std::uint64_t start,
-                          node_kind finest, unsigned& taken) noexcept {
-        line_node node;
-        auto      kind = finest;
-        taken          = longest(finest, first, last, std::min(n, line_node::most(finest)));
-        if (kind == node_kind::bytes && taken < line_node::most(node_kind::pairs) && taken < n) {
-            auto const pairs = longest(node_kind::pairs, first, last, std::min(n, line_node::most(node_kind::pairs)));
-            if (pairs > taken) kind = node_kind::pairs, taken = pairs;
+    /// The node for as many of these n lines (1 <= n <= 49) as it can hold, of `kind` or, where that holds less than 7, of words. How
+    /// many they are goes to `taken`. The node at the front of all keys is of words, because keys may lie before it.
+    static line_node make(std::uint64_t base, std::uint64_t const* first, std::uint64_t const* last, unsigned n,
+                          std::uint64_t start, node_kind kind, unsigned& taken) noexcept {
+        taken = 0;
+        if (start > 0) {
+            auto const most_of = [&](node_kind k) {
+                return longest(k, base, first, last, std::min(n, line_node::most(k)));
+            };
+            taken = most_of(kind == node_kind::pairs ? kind : node_kind::bytes);
+            if (kind == node_kind::mixed) {
+                kind = node_kind::bytes;
+                if (taken < line_node::most(node_kind::pairs) && taken < n)
+                    if (auto const pairs = most_of(node_kind::pairs); pairs > taken)
+                        kind = node_kind::pairs, taken = pairs;
+            }
         }
         if (taken < line_node::most(node_kind::words) && taken < n)
             kind = node_kind::words, taken = std::min(n, line_node::most(node_kind::words));
-        fill(node, kind, first, last, taken, start);
+        if (kind == node_kind::mixed) kind = node_kind::bytes;
+        return filled(kind, base, first, last, taken, start);
+    }
+
+    /// The node of no keys.
+    static line_node empty() noexcept {
+        line_node node{0, 0x8000u, {}};
+        node.thresholds.fill(std::byte{0xff});
         return node;
     }
 
-    /// Writes a node of this kind over n lines that it can hold.
-    static void fill(line_node& node, node_kind kind, std::uint64_t const* first, std::uint64_t const* last, unsigned n,
-                     std::uint64_t start) noexcept {
-        auto const shift = kind == node_kind::words ? 0 : shift_for(kind, first[n - 1] - first[0]);
-        node.base        = first[0];
-        node.meta        = start << 16 | static_cast<std::uint64_t>(kind) << 8 | shift;
-        node.thresholds.fill(std::byte{0xff});
-        for (unsigned i = 1; i < n; ++i) {
-            auto const before = (last[i - 1] - first[0]) >> shift, here = (first[i] - first[0]) >> shift;
-            auto const twice = here * 2 + (here > before ? 0 : 1);
-            if (kind == node_kind::bytes) node.thresholds[i - 1] = static_cast<std::byte>(twice);
-            if (kind == node_kind::pairs) {
-                auto const t = static_cast<std::uint16_t>(twice);
-                std::memcpy(node.thresholds.data() + 2 * (i - 1), &t, 2);
-            }
-            if (kind == node_kind::words) std::memcpy(node.thresholds.data() + 8 * (i - 1), &last[i - 1], 8);
+    /// How many of n lines a node of this kind can hold.
+    static unsigned longest(node_kind kind, std::uint64_t base, std::uint64_t const* first, std::uint64_t const* last,
+                            unsigned n) noexcept {
+        auto const tried = [&](unsigned m) {
+            return holds(base, first, last, m, shift_for(kind, from(base, first[m - 1])));
+        };
+        auto good = tried(n);
+        for (auto bad = n; bad > good + 2;) {  // good lines fit, bad lines do not: a few halvings come near the most
+            auto const middle = good + (bad - good) / 2, held = tried(middle);
+            if (held == middle) good = middle;
+            else bad = middle, good = std::max(good, held);
         }
+        return good;
     }
 
 private:
+    /// How far a projection lies above the base. Keys below it equal the last one before the node: no key that is sought here does.
+    static std::uint64_t from(std::uint64_t base, std::uint64_t p) noexcept { return p < base ? 0 : p - base; }
+
     /// The finest shift under which a distance falls into a bucket of this kind.
     static unsigned shift_for(node_kind kind, std::uint64_t distance) noexcept {
         auto const last  = line_node::last_bucket(kind);
@@ -209,11 +262,12 @@ private:
     ///
     /// Where lines meet inside a bucket, the line before is the first to look at and the one behind the last such place is the second.
     /// Lines between them must hold nothing but the last key of the first one.
-    static unsigned holds(std::uint64_t const* first, std::uint64_t const* last, unsigned n, unsigned shift) noexcept {
+    static unsigned holds(std::uint64_t base, std::uint64_t const* first, std::uint64_t const* last, unsigned n,
+                          unsigned shift) noexcept {
         constexpr auto none = ~std::uint64_t{0};
         std::uint64_t  open = none;  // the bucket in which a second line has been met
         for (unsigned i = 1; i < n; ++i) {
-            auto const before = (last[i - 1] - first[0]) >> shift, here = (first[i] - first[0]) >> shift;
+            auto const before = from(base, last[i - 1]) >> shift, here = from(base, first[i]) >> shift;
             if (here > before) {
                 open = none;
                 continue;
@@ -224,20 +278,24 @@ private:
         return n;
     }
 
-    /// The longest beginning that a node of this kind can hold, nearly: a few halvings decide.
-    static unsigned longest(node_kind kind, std::uint64_t const* first, std::uint64_t const* last,
-                            unsigned n) noexcept {
-        auto const tried = [&](unsigned m) { return holds(first, last, m, shift_for(kind, first[m - 1] - first[0])); };
-        auto       good  = tried(n);
-        if (good == n) return n;
-        for (auto bad = n; bad - good > 1;) {  // good lines fit; bad lines do not
-            auto const middle = good + (bad - good) / 2;
-            auto const held   = tried(middle);
-            if (held == middle) good = middle;
-            else bad = middle, good = std::max(good, held);
-            if (bad - good <= 2) break;
+    /// A node of this kind over n lines that it can hold.
+    static line_node filled(node_kind kind, std::uint64_t base, std::uint64_t const* first, std::uint64_t const* last,
+                            unsigned n, std::uint64_t start) noexcept {
+        bool const of_words = kind == node_kind::words;
+        auto const shift    = of_words ? 0 : shift_for(kind, from(base, first[n - 1]));
+        line_node  node{base, start << 16 | (of_words ? 0x8000u : kind == node_kind::pairs ? 0x4000u : 0u) | shift, {}};
+        node.thresholds.fill(std::byte{0xff});
+        for (unsigned i = 1; i < n; ++i) {
+            if (of_words) {
+                std::memcpy(node.thresholds.data() + 8 * (i - 1), &last[i - 1], 8);
+                continue;
+            }
+            auto const before = from(base, last[i - 1]) >> shift, here = from(base, first[i]) >> shift;
+            auto const twice = static_cast<std::uint16_t>(here * 2 + (here > before ? 0 : 1));
+            if (kind == node_kind::bytes) node.thresholds[i - 1] = static_cast<std::byte>(twice);
+            else std::memcpy(node.thresholds.data() + 2 * (i - 1), &twice, 2);
         }
-        return good;
+        return node;
     }
 };
 
