@@ -165,7 +165,7 @@ class learned_map {
     using map = tenon::learned_map<u64, u64>;
 
 public:
-    explicit learned_map(pairs loaded) : map_(map::from_sorted(loaded.begin(), loaded.end())) {}
+    explicit learned_map(pairs loaded) : map_(bench::must(map::from_sorted(loaded.begin(), loaded.end()), "load")) {}
     bool get(u64 k, u64& v) const {
         auto const at = map_.find(k);
         if (at == map_.end()) return false;
