@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A B+-tree in memory: keys side by side in cache lines, values that never move.
+// A B+-tree in memory that threads insert into and read at the same time: numbers for keys side by side, entries that never move.
 #pragma once
 
 #include "tenon/ordered_map/archetype.hpp"
@@ -10,33 +10,46 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 namespace tenon {
 
-/// btree - keys in nodes of about four cache lines, values in slabs.
+/// btree - nodes of 64-bit numbers that stand for the keys; keys and values in slots that never move.
 ///
-/// Guarantee   a Value* stays valid until its key is erased. insert of a new key and erase invalidate cursors and references to keys:
-///             seek again. Keys are copied into the upper levels.
-/// Cost        insert, find, erase, seek: O(log n), worst case; next, prev: O(1). Keys inserted in ascending order fill leaves wholly.
-/// Errors      none; an allocation that fails, or a value's constructor that throws, leaves the map as it was. Moving a key must not throw.
-/// Threads     the user locks; const members may be called concurrently.
-/// Invariants  (1) every leaf is at the same depth; leaves form a list in key order. (2) an inner node with n keys has n + 1 children;
-///             keys of child i are < key i <= keys of child i + 1. (3) no leaf is empty but that of an empty map, which has no node.
-///             (4) after an erase, a node holds a quarter of its room or is the only child path that is left.
-/// Source      Bayer and McCreight, 1972; the lists of leaves of Comer, 1979. Differs: lazy balance at a quarter, values apart.
-/// Use when    one thread, many keys, erasure; prefer skip_list for readers beside a writer.
+/// Guarantee   a Value* and the address of a key stay valid until the key is erased. A cursor stays valid while keys are inserted, and
+///             sees those that fall ahead of it; after an erasure seek again. Keys need not copy or move.
+///             A copy of Less serves all threads: its operator() must be const and free of races.
+/// Cost        insert, find, seek, erase: O(log n), worst case; next: O(1); prev: O(1), at the edge of a node O(log n). Integers, enumerations
+///             and floats in the order of std::less or std::greater are compared in the nodes alone; std::string and std::string_view in
+///             the order of std::less by eight bytes there, and by the whole key where those are equal; any other key through its
+///             slot. Bytes that all keys of a node share are left out of those eight when that gains four or more. Keys inserted in
+///             ascending order fill nodes wholly.
+/// Errors      none; an allocation that fails, or a constructor that throws, leaves the map as it was.
+/// Threads     any number of threads may insert, and any number read (const members, cursors), at the same time. Readers write nothing and
+///             take no lock: they repeat a step when a node changed under them, and so wait only for a writer in the middle
+///             of that node. erase, moving and destroying need the map alone: no reader can then hold what they free.
+///             What writers change in a value that others can see is the user's to synchronise. Two threads that insert one new key may both make a
+///             value; one of them is destroyed unseen.
+/// Invariants  (1) every leaf is at the same depth; leaves form a list in key order. (2) an inner node with n entries has n + 1 children; entry i
+///             is the least one below child i + 1. (3) no leaf is empty but that of an empty map, which has no node; an inner node
+///             has a child. (4) words[i] is the number of entries[i] without the node's first `skip` bytes, which all keys that can come to this
+///             node share. (5) what readers follow is published complete and, while they may run, never freed.
+/// Source      Bayer and McCreight, 1972; optimistic lock coupling: Leis, Scheibner, Kemper, Neumann, "The ART of Practical Synchronization",
+///             2016, and Leis, Haubenschild, Neumann, "Optimistic Lock Coupling", 2019; leaves freed when empty: Johnson and Shasha, 1989; shared
+///             beginnings left out: Bayer and Unterauer, 1977. Differs: entries apart from nodes, so that places are stable.
+/// Use when    keys are inserted and looked up, by one thread or many: memtables; prefer std_map for few keys, a sorted array for constant ones.
 struct btree {
     using policy_axis                                  = axis::ordered_map;
     static constexpr std::string_view name             = "btree";
-    static constexpr bool             concurrent_reads = false;
+    static constexpr bool             concurrent_reads = true;
 
     template <class Key, class Value, class Less>
     class map;
@@ -44,42 +57,49 @@ struct btree {
 
 template <class Key, class Value, class Less>
 class btree::map {
-    static_assert(
-        std::is_copy_constructible_v<Key> && std::is_nothrow_move_constructible_v<Key> &&
-            std::is_nothrow_move_assignable_v<Key>,
-        "btree: keys are copied into upper levels and moved within nodes; take skip_list or std_map for other keys");
-
-    static constexpr unsigned room        = std::clamp<unsigned>(256 / sizeof(Key), 8, 64);
-    static constexpr unsigned few         = room / 4;
-    static constexpr unsigned max_depth   = 64;
+    static constexpr unsigned room        = 32;
+    static constexpr unsigned max_depth   = 64;  // a level needs more than ten times the insertions of the one below
+    static constexpr unsigned skip_gain   = 4;
     static constexpr bool     transparent = requires { typename Less::is_transparent; };
 
-    struct node {
-        detail::btree_array<Key, room> keys;
+    struct entry_type {
+        template <class K, class... Args>
+        explicit entry_type(K&& k, Args&&... args) : key(std::forward<K>(k)), value(std::forward<Args>(args)...) {}
+        Key   key;
+        Value value;
     };
+    using words = detail::btree_words<Key, Less>;
+    using node  = detail::btree_node<entry_type, words, room>;
+    template <class K>
+    using probe_of = detail::btree_probe<K, words>;
+
     struct leaf : node {
-        detail::btree_array<Value*, room> values;
-        leaf*                             before = nullptr;
-        leaf*                             after  = nullptr;
+        leaf() noexcept : node(0) {}
+        std::atomic<leaf*> after{nullptr};
     };
     struct inner : node {
-        detail::btree_array<node*, room + 1> children;
+        explicit inner(unsigned height) noexcept : node(height) {}
+        node* child(unsigned i) const noexcept { return children[i].load(std::memory_order_acquire); }
+        std::array<std::atomic<node*>, room + 1> children{};
     };
-    struct step {
-        inner*   at;
-        unsigned child;
+    /// A node as it was at a version.
+    template <class Node>
+    struct seen {
+        Node*         at      = nullptr;
+        std::uint64_t version = 0;
+
+        bool is_still() const noexcept { return at->version.is_still(version); }
     };
-    /// The way from the root to a leaf.
-    struct path {
-        std::array<step, max_depth> steps;
-        unsigned                    depth = 0;
-        leaf*                       end   = nullptr;
+    /// What a look into a leaf gives: the rank of the key, and its entry when it is there.
+    struct found {
+        unsigned    rank;
+        entry_type* entry;
     };
 
 public:
     class cursor_type;
 
-    map() = default;
+    map() noexcept(std::is_nothrow_default_constructible_v<Less>) = default;
     explicit map(Less less) : less_(std::move(less)) {}
     map(map&& other) noexcept : less_(other.less_) { swap(other); }
     map& operator=(map&& other) noexcept {
@@ -90,10 +110,10 @@ public:
     map(map const&)            = delete;
     map& operator=(map const&) = delete;
     ~map() {
-        if (root_ != nullptr) end_tree(root_, depth_);
+        if (node* const n = root_.load(std::memory_order_acquire); n != nullptr) end_tree(n);
     }
 
-    /// The place of the key's value, and whether it is new. Value(args...) is made only when it is.
+    /// The place of the key's value, and whether it is new. Value(args...) is made only when the key is not there.
     template <class K = Key, class... Args>
     requires std::constructible_from<Key, K>
     std::pair<Value*, bool> insert(K&& key, Args&&... args) {
@@ -101,366 +121,554 @@ public:
             return insert_key(std::forward<K>(key), std::forward<Args>(args)...);
         else return insert_key(Key(std::forward<K>(key)), std::forward<Args>(args)...);
     }
-    bool   erase(Key const& key) { return erase_key(key); }
-    Value* find(Key const& key) const { return find_key(key); }
+    /// Whether the key was there. Needs the map alone.
+    bool   erase(Key const& key) { return erase_key(probe_of<Key>(key)); }
+    Value* find(Key const& key) const { return find_key(probe_of<Key>(key)); }
     template <class K>
     requires transparent
     Value* find(K const& key) const {
-        return find_key(key);
+        return find_key(probe_of<K>(key));
     }
 
-    std::size_t size() const noexcept { return size_; }
-    bool        empty() const noexcept { return size_ == 0; }
+    std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
+    bool        empty() const noexcept { return size() == 0; }
     /// Memory of nodes, slots and this object; without what keys and values own elsewhere.
     std::size_t bytes() const noexcept {
-        return sizeof(*this) + leaves_ * sizeof(leaf) + inners_ * sizeof(inner) + values_.bytes();
+        return sizeof(*this) + leaves_.load(std::memory_order_relaxed) * sizeof(leaf) +
+               inners_.load(std::memory_order_relaxed) * sizeof(inner) + slots_.bytes();
     }
     cursor_type cursor() const noexcept { return cursor_type(*this); }
 
-    /// A place in the map, or nowhere. Valid until the next new key or erasure, then seek again.
+    /// A place in the map, or nowhere. Must not outlive the map, its moving, nor an erasure.
     class cursor_type {
     public:
-        void seek(Key const& key) { seek_key(key); }
-        void seek_before(Key const& key) { seek_before_key(key); }
+        void seek(Key const& key) { map_->stand_at(*this, probe_of<Key>(key)); }
+        void seek_before(Key const& key) { map_->stand_before(*this, probe_of<Key>(key)); }
         template <class K>
         requires transparent
         void seek(K const& key) {
-            seek_key(key);
+            map_->stand_at(*this, probe_of<K>(key));
         }
         template <class K>
         requires transparent
         void seek_before(K const& key) {
-            seek_before_key(key);
+            map_->stand_before(*this, probe_of<K>(key));
         }
-        void seek_first() noexcept { stand(map_->edge(false), 0); }
-        void seek_last() noexcept {
-            leaf* const l = map_->edge(true);
-            stand(l, l == nullptr ? 0 : l->keys.size() - 1);
-        }
-        bool valid() const noexcept { return leaf_ != nullptr; }
+        void seek_first() { map_->stand_first(*this); }
+        void seek_last() { map_->stand_last(*this); }
+
+        bool valid() const noexcept { return entry_ != nullptr; }
         /// The rest: precondition valid().
-        void next() noexcept {
-            if (++at_ == leaf_->keys.size()) stand(leaf_->after, 0);
-        }
-        void       prev() noexcept { step_back(); }
-        Key const& key() const noexcept { return leaf_->keys[at_]; }
-        Value&     value() const noexcept { return *leaf_->values[at_]; }
+        void       next() { map_->stand_next(*this); }
+        void       prev() { map_->stand_previous(*this); }
+        Key const& key() const noexcept { return entry_->key; }
+        Value&     value() const noexcept { return entry_->value; }
 
     private:
         friend class map;
         explicit cursor_type(map const& m) noexcept : map_(&m) {}
-        void stand(leaf* l, unsigned at) noexcept {
-            leaf_ = l;
-            at_   = at;
+        bool stand(seen<leaf> l, unsigned rank, entry_type* e) noexcept {
+            leaf_  = l;
+            rank_  = rank;
+            entry_ = e;
+            return true;
         }
-        void step_back() noexcept {
-            if (at_ > 0) --at_;
-            else if (leaf_ = leaf_->before; leaf_ != nullptr) at_ = leaf_->keys.size() - 1;
-        }
-        template <class K>
-        void seek_key(K const& key) {
-            stand(map_->leaf_of(key), 0);
-            if (leaf_ == nullptr) return;
-            at_ = map_->rank(*leaf_, key);
-            if (at_ == leaf_->keys.size()) stand(leaf_->after, 0);
-        }
-        template <class K>
-        void seek_before_key(K const& key) {
-            stand(map_->leaf_of(key), 0);
-            if (leaf_ == nullptr) return;
-            at_ = map_->rank(*leaf_, key);
-            step_back();
-        }
+        bool stand_nowhere() noexcept { return stand({}, 0, nullptr); }
 
-        map const* map_;
-        leaf*      leaf_ = nullptr;
-        unsigned   at_   = 0;
+        map const*  map_;
+        seen<leaf>  leaf_{};  // where the entry was at that version, for steps without a search
+        unsigned    rank_  = 0;
+        entry_type* entry_ = nullptr;
     };
 
 private:
-    /// How many keys of the node are less than `key`; branch-free halving.
-    template <class K>
-    unsigned rank(node const& n, K const& key) const {
-        unsigned base = 0;
-        for (unsigned left = n.keys.size(); left > 0;) {
-            auto const half = (left + 1) / 2;
-            base += less_(n.keys[base + half - 1], key) ? half : 0;
-            left -= half;
+    // ---- one node ------------------------------------------------------------------------------------------------------
+
+    template <class A, class B>
+    bool less(A const& a, B const& b) const {
+        constexpr bool views =
+            std::is_convertible_v<A const&, std::string_view> && std::is_convertible_v<B const&, std::string_view>;
+        if constexpr (words::text && views) return std::string_view(a) < std::string_view(b);
+        else return less_(a, b);
+    }
+    /// How many of the first n entries are less than what is looked for (not greater, when OrEqual).
+    template <bool OrEqual, class Probe>
+    unsigned rank(node const& at, unsigned n, Probe const& probe) const {
+        unsigned low = 0, high = n;
+        if constexpr (Probe::has_word) {
+            auto const word = probe.word(at.skip.load(std::memory_order_acquire));
+            if constexpr (words::exact) return at.template rank<OrEqual>(n, word);
+            low = at.template rank<false>(n, word);
+            if (low == n || at.word(low) != word) return low;
+            high = low + 1;
+            if (high < n && at.word(high) == word) high = std::max(low, at.template rank<true>(n, word));
         }
-        return base;
-    }
-    /// The child of an inner node in which `key` belongs: the number of keys that are not greater.
-    template <class K>
-    unsigned child_of(inner const& n, K const& key) const {
-        unsigned base = 0;
-        for (unsigned left = n.keys.size(); left > 0;) {
-            auto const half = (left + 1) / 2;
-            base += less_(key, n.keys[base + half - 1]) ? 0 : half;
-            left -= half;
+        while (low < high) {
+            auto const  middle = low + (high - low) / 2;
+            auto const& there  = at.entry(middle)->key;
+            auto const  before = OrEqual ? !less(probe.key(), there) : less(there, probe.key());
+            before ? low = middle + 1 : high = middle;
         }
-        return base;
+        return low;
     }
-    template <class K>
-    leaf* leaf_of(K const& key) const {
-        node* n = root_;
-        for (auto d = depth_; d > 0; --d) n = static_cast<inner*>(n)->children[child_of(*static_cast<inner*>(n), key)];
-        return static_cast<leaf*>(n);
+    template <class Probe>
+    found look(node const& l, unsigned n, Probe const& probe) const {
+        auto const at = rank<false>(l, n, probe);
+        if (at >= n) return {at, nullptr};
+        if constexpr (Probe::has_word) {
+            if (l.word(at) != probe.word(l.skip.load(std::memory_order_acquire))) return {at, nullptr};
+            if constexpr (words::exact) return {at, l.entry(at)};
+        }
+        auto* const e = l.entry(at);
+        return {at, less(probe.key(), e->key) ? nullptr : e};
     }
-    leaf* edge(bool last) const noexcept {
-        node* n = root_;
-        for (auto d = depth_; d > 0; --d) n = static_cast<inner*>(n)->children[last ? n->keys.size() : 0];
-        return static_cast<leaf*>(n);
+
+    // ---- the way down, for readers -----------------------------------------------------------------------------------------
+
+    static void fetch(node const* n) noexcept {
+        auto const* p = reinterpret_cast<char const*>(n);
+        for (std::size_t line = 64; line < 64 + room * 8; line += 64) __builtin_prefetch(p + line);
     }
-    template <class K>
-    path way_to(K const& key) const {
+    /// The leaf that `choose(inner node, its size)` leads to, as it was at one moment; null in an empty map. Each attempt begins
+    /// with start().
+    template <class Choose, class Start>
+    seen<leaf> reach(Choose const& choose, Start const& start) const {
+        for (;;) {
+            start();
+            node* n = root_.load(std::memory_order_acquire);
+            if (n == nullptr) return {};
+            auto v = n->version.stable();
+            if (n != root_.load(std::memory_order_acquire)) continue;
+            bool changed = false;
+            while (n->level > 0 && !changed) {
+                auto const* const i     = static_cast<inner const*>(n);
+                node* const       child = i->child(choose(*i, i->size()));
+                fetch(child);
+                changed = !i->version.is_still(v);
+                if (changed) break;
+                auto const child_version = child->version.stable();
+                changed                  = !i->version.is_still(v);
+                n                        = child;
+                v                        = child_version;
+            }
+            if (!changed) return {static_cast<leaf*>(n), v};
+        }
+    }
+    template <class Choose>
+    seen<leaf> reach(Choose const& choose) const {
+        return reach(choose, [] {});
+    }
+    template <class Probe>
+    seen<leaf> leaf_of(Probe const& probe) const {
+        return reach([&](inner const& i, unsigned n) { return rank<true>(i, n, probe); });
+    }
+    template <class Probe>
+    Value* find_key(Probe const& probe) const {
+        for (;;) {
+            auto const l = leaf_of(probe);
+            if (l.at == nullptr) return nullptr;
+            auto const f = look(*l.at, l.at->size(), probe);
+            if (l.is_still()) return f.entry == nullptr ? nullptr : &f.entry->value;
+        }
+    }
+
+    // ---- cursors -------------------------------------------------------------------------------------------------------------
+
+    /// Each of these says whether nothing changed meanwhile.
+    static bool try_entry(cursor_type& c, seen<leaf> l, unsigned rank) {
+        entry_type* const e = l.at->entry(rank);
+        return l.is_still() && c.stand(l, rank, e);
+    }
+    static bool try_leaf_after(cursor_type& c, seen<leaf> l) {
+        leaf* const next = l.at->after.load(std::memory_order_acquire);
+        if (next == nullptr) return l.is_still() && c.stand_nowhere();
+        seen<leaf> const n{next, next->version.stable()};
+        return l.is_still() && try_entry(c, n, 0);
+    }
+    static bool try_rank(cursor_type& c, seen<leaf> l, unsigned rank) {
+        return rank < l.at->size() ? try_entry(c, l, rank) : try_leaf_after(c, l);
+    }
+    template <class Probe>
+    void stand_at(cursor_type& c, Probe const& probe) const {
+        for (;;) {
+            auto const l = leaf_of(probe);
+            if (l.at == nullptr ? c.stand_nowhere() : try_rank(c, l, rank<false>(*l.at, l.at->size(), probe))) return;
+        }
+    }
+    template <class Probe>
+    void stand_after(cursor_type& c, Probe const& probe) const {
+        for (;;) {
+            auto const l = leaf_of(probe);
+            if (try_rank(c, l, rank<true>(*l.at, l.at->size(), probe))) return;
+        }
+    }
+    /// The leaf of the last lesser key: right of the last lesser entry on every level. Below the left of an equal entry the key is
+    /// greater than all, and need not share what they share.
+    template <class Probe>
+    void stand_before(cursor_type& c, Probe const& probe) const {
+        for (;;) {
+            bool       beyond  = false;
+            auto const rank_in = [&](node const& at, unsigned n) {
+                if (beyond) return n;
+                auto const f = look(at, n, probe);
+                beyond       = f.entry != nullptr;
+                return f.rank;
+            };
+            auto const l = reach(rank_in, [&] { beyond = false; });
+            auto const n = l.at == nullptr ? 0 : rank_in(*l.at, l.at->size());
+            if (n > 0 ? try_entry(c, l, n - 1) : (l.at == nullptr || l.is_still()) && c.stand_nowhere()) return;
+        }
+    }
+    void stand_first(cursor_type& c) const {
+        for (;;) {
+            auto const l = reach([](inner const&, unsigned) { return 0u; });
+            if (l.at == nullptr ? c.stand_nowhere() : try_entry(c, l, 0)) return;
+        }
+    }
+    void stand_last(cursor_type& c) const {
+        for (;;) {
+            auto const l = reach([](inner const&, unsigned n) { return n; });
+            if (l.at == nullptr ? c.stand_nowhere() : try_entry(c, l, l.at->size() - 1)) return;
+        }
+    }
+    void stand_next(cursor_type& c) const {
+        auto const l = c.leaf_;
+        if (c.rank_ + 4 < room) __builtin_prefetch(l.at->entry(c.rank_ + 4));
+        if (!l.is_still() || !try_rank(c, l, c.rank_ + 1)) stand_after(c, probe_of<Key>(c.entry_->key));
+    }
+    void stand_previous(cursor_type& c) const {
+        if (c.rank_ == 0 || !try_entry(c, c.leaf_, c.rank_ - 1)) stand_before(c, probe_of<Key>(c.entry_->key));
+    }
+
+    // ---- insertion -------------------------------------------------------------------------------------------------------------
+
+    /// An entry that goes back unless the tree takes it.
+    class pending {
+    public:
+        explicit pending(map& m) noexcept : map_(m) {}
+        pending(pending const&)            = delete;
+        pending& operator=(pending const&) = delete;
+        ~pending() {
+            if (entry != nullptr) map_.slots_.end(entry);
+        }
+        entry_type* release() noexcept { return std::exchange(entry, nullptr); }
+
+        entry_type* entry = nullptr;
+
+    private:
+        map& map_;
+    };
+    /// Where an insertion came by: the parent (null: the root's place) and the child it took there.
+    struct step {
+        seen<inner> parent;
+        unsigned    child = 0;
+        bool        last  = true;  // nothing right of it on any level
+    };
+    enum class outcome { again, elsewhere, there, done };
+
+    template <class K, class... Args>
+    std::pair<Value*, bool> insert_key(K&& key, Args&&... args) {
+        pending     mine(*this);
+        entry_type* e    = nullptr;
+        auto const  make = [&] {
+            if (mine.entry == nullptr) mine.entry = slots_.make(std::forward<K>(key), std::forward<Args>(args)...);
+        };
+        for (;;) {  // once it is made, the entry has the key
+            auto const how = mine.entry == nullptr ? try_insert(probe_of<std::remove_cvref_t<K>>(key), mine, make, e)
+                                                   : try_insert(probe_of<Key>(mine.entry->key), mine, make, e);
+            if (how != outcome::again) return {&e->value, how == outcome::done};
+        }
+    }
+    template <class Probe, class Make>
+    outcome try_insert(Probe const& probe, pending& mine, Make const& make, entry_type*& e) {
+        if (auto const how = try_append(probe, mine, make, e); how != outcome::elsewhere) return how;
+        step s{{nullptr, root_version_.stable()}};
+        auto n = seen<node>{root_.load(std::memory_order_acquire)};
+        if (n.at == nullptr) return plant(s, mine, make, e);
+        n.version = n.at->version.stable();
+        if (!is_still(s.parent)) return outcome::again;
+        while (n.at->level > 0) {
+            seen<inner> const i{static_cast<inner*>(n.at), n.version};
+            auto const        size = i.at->size();
+            auto const        c    = rank<true>(*i.at, size, probe);
+            if (size == room) {  // on the way down, so that a split never climbs
+                split(s, i, s.last && c == size ? room - 1 : room / 2);
+                return outcome::again;
+            }
+            node* const child = i.at->child(c);
+            fetch(child);
+            if (!i.is_still()) return outcome::again;
+            n = {child, child->version.stable()};
+            if (!i.is_still()) return outcome::again;
+            s = {i, c, s.last && c == size};
+        }
+        seen<leaf> const l{static_cast<leaf*>(n.at), n.version};
+        auto const       size = l.at->size();
+        auto const       f    = look(*l.at, size, probe);
+        if (!l.is_still()) return outcome::again;
+        e = f.entry;
+        if (e != nullptr) return outcome::there;
+        make();
+        if (size == room) {
+            bool const append = s.last && f.rank == size;
+            if (!split(s, l, append ? room : room / 2, mine.entry) || !append) return outcome::again;
+        } else {
+            if (!l.at->version.lock(l.version)) return outcome::again;
+            l.at->insert(f.rank, mine.entry);
+            l.at->version.unlock();
+        }
+        size_.fetch_add(1, std::memory_order_relaxed);
+        e = mine.release();
+        return outcome::done;
+    }
+    /// Keys that come in order go behind the last one without a search.
+    template <class Probe, class Make>
+    outcome try_append(Probe const& probe, pending& mine, Make const& make, entry_type*& e) {
+        leaf* const last = last_.load(std::memory_order_acquire);
+        if (last == nullptr) return outcome::elsewhere;
+        auto const v    = last->version.stable();
+        auto const size = last->size();
+        if (size == room || last->after.load(std::memory_order_acquire) != nullptr) return outcome::elsewhere;
+        if (!is_beyond(*last, size, probe) || !last->version.is_still(v)) return outcome::elsewhere;
+        make();
+        if (!last->version.lock(v)) return outcome::again;
+        last->insert(size, mine.entry);
+        last->version.unlock();
+        size_.fetch_add(1, std::memory_order_relaxed);
+        e = mine.release();
+        return outcome::done;
+    }
+    template <class Probe>
+    bool is_beyond(node const& at, unsigned n, Probe const& probe) const {
+        if constexpr (Probe::has_word) {
+            auto const there = at.word(n - 1), word = probe.word(at.skip.load(std::memory_order_acquire));
+            if (words::exact || there != word) return there < word;
+        }
+        return less(at.entry(n - 1)->key, probe.key());
+    }
+    template <class Make>
+    outcome plant(step const& s, pending& mine, Make const& make, entry_type*& e) {
+        make();
+        auto first = std::make_unique<leaf>();
+        first->insert(0, mine.entry);
+        if (!root_version_.lock(s.parent.version)) return outcome::again;
+        leaf* const made = first.release();
+        root_.store(made, std::memory_order_release);
+        last_.store(made, std::memory_order_release);  // after it can be found from the root
+        root_version_.unlock();
+        leaves_.fetch_add(1, std::memory_order_relaxed);
+        size_.fetch_add(1, std::memory_order_relaxed);
+        e = mine.release();
+        return outcome::done;
+    }
+
+    bool is_still(seen<inner> const& parent) const noexcept {
+        return parent.at == nullptr ? root_version_.is_still(parent.version) : parent.is_still();
+    }
+    detail::btree_version& version_of(seen<inner> const& parent) noexcept {
+        return parent.at == nullptr ? root_version_ : parent.at->version;
+    }
+    /// Cuts a full node in two; false when somebody else came first. A leaf that is cut at its end gets `appended` as the first entry
+    /// of the new one. What can throw comes before the locks.
+    template <class Node>
+    bool split(step const& s, seen<Node> const& n, unsigned cut, entry_type* appended = nullptr) {
+        constexpr bool is_leaf = std::same_as<Node, leaf>;
+        auto           right   = make_beside(*n.at);
+        auto           above   = s.parent.at == nullptr ? std::make_unique<inner>(n.at->level + 1) : nullptr;
+        if (!version_of(s.parent).lock(s.parent.version)) return false;
+        if (!n.at->version.lock(n.version)) {
+            version_of(s.parent).unlock();
+            return false;
+        }
+        // An inner node's entry at the cut goes up; a leaf's stays, and is named above.
+        auto* const up = cut == room ? appended : n.at->entry(cut);
+        if (cut < room) n.at->copy_tail(cut + !is_leaf, *right);
+        if constexpr (is_leaf) {
+            if (cut == room) right->insert(0, appended);
+            right->after.store(n.at->after.load(std::memory_order_relaxed), std::memory_order_release);
+        } else {
+            for (auto i = cut + 1; i <= room; ++i)
+                right->children[i - cut - 1].store(n.at->child(i), std::memory_order_release);
+        }
+        auto* const made = right.release();
+        if constexpr (is_leaf) n.at->after.store(made, std::memory_order_release);
+        n.at->resize(cut);
+        hang(s, n.at, up, made, above.release());
+        if constexpr (is_leaf)
+            if (made->after.load(std::memory_order_relaxed) == nullptr) last_.store(made, std::memory_order_release);
+        (is_leaf ? leaves_ : inners_).fetch_add(1, std::memory_order_relaxed);
+        n.at->version.unlock();
+        version_of(s.parent).unlock();
+        return true;
+    }
+    static auto make_beside(leaf const&) { return std::make_unique<leaf>(); }
+    static auto make_beside(inner const& i) { return std::make_unique<inner>(i.level); }
+
+    /// Makes `right` the child after `left`, under the parent, which is locked and has room, or under a new root.
+    void hang(step const& s, node* left, entry_type* up, node* right, inner* above) noexcept {
+        if (above != nullptr) {
+            above->children[0].store(left, std::memory_order_release);
+            above->children[1].store(right, std::memory_order_release);
+            above->insert(0, up);
+            inners_.fetch_add(1, std::memory_order_relaxed);
+            root_.store(above, std::memory_order_release);
+            return;
+        }
+        auto&      p    = *s.parent.at;
+        auto const size = p.size();
+        for (auto i = size + 1; i > s.child + 1; --i) p.children[i].store(p.child(i - 1), std::memory_order_release);
+        p.children[s.child + 1].store(right, std::memory_order_release);
+        p.insert(s.child, up);
+        if (s.child > 0) raise_skip(*left, *p.entry(s.child - 1), *up);
+        if (s.child < size) raise_skip(*right, *up, *p.entry(s.child + 1));
+    }
+    static std::uint32_t shared(entry_type const& low, entry_type const& high) noexcept {
+        auto const bytes = projection<std::string_view>::common(low.key, high.key);
+        return static_cast<std::uint32_t>(std::min<std::size_t>(bytes, std::uint32_t{1} << 30));
+    }
+    /// Keys of the node lie between these two from now on, so they share what the two share.
+    static void raise_skip([[maybe_unused]] node& n, [[maybe_unused]] entry_type const& low,
+                           [[maybe_unused]] entry_type const& high) noexcept {
+        if constexpr (words::text) {
+            auto const bytes = shared(low, high);
+            if (bytes >= n.skip.load(std::memory_order_relaxed) + skip_gain) n.set_skip(bytes);
+        }
+    }
+
+    // ---- erasure: nobody else is there -----------------------------------------------------------------------------------------
+
+    /// The way from the root to a leaf.
+    struct path {
+        struct step {
+            inner*   at;
+            unsigned child;
+        };
+        std::array<step, max_depth> steps;
+        unsigned                    depth = 0;
+        leaf*                       end   = nullptr;
+
+        /// The lowest step above `from` that did not take the first child, or null.
+        step* turn(unsigned from) noexcept {
+            while (from > 0 && steps[from - 1].child == 0) --from;
+            return from == 0 ? nullptr : &steps[from - 1];
+        }
+    };
+    template <class Probe>
+    path way_to(Probe const& probe) const {
         path  p;
-        node* n = root_;
-        for (; p.depth < depth_; ++p.depth) {
+        node* n = root_.load(std::memory_order_relaxed);
+        for (; n->level > 0; ++p.depth) {
             auto* const i    = static_cast<inner*>(n);
-            auto const  c    = child_of(*i, key);
+            auto const  c    = rank<true>(*i, i->size(), probe);
             p.steps[p.depth] = {i, c};
-            n                = i->children[c];
+            n                = i->child(c);
         }
         p.end = static_cast<leaf*>(n);
         return p;
     }
-    template <class K>
-    Value* find_key(K const& key) const {
-        leaf* const l = leaf_of(key);
-        if (l == nullptr) return nullptr;
-        auto const at = rank(*l, key);
-        return at < l->keys.size() && !less_(key, l->keys[at]) ? l->values[at] : nullptr;
-    }
-
-    template <class K, class... Args>
-    std::pair<Value*, bool> insert_key(K&& key, Args&&... args) {
-        if (root_ == nullptr) {
-            auto first = std::make_unique<leaf>();
-            first->keys.insert(0, std::forward<K>(key));
-            first->values.insert(0, values_.make(std::forward<Args>(args)...));
-            root_ = first.release();
-            ++leaves_;
-            size_ = 1;
-            return {static_cast<leaf*>(root_)->values[0], true};
-        }
-        auto const p  = way_to(key);
-        leaf*      l  = p.end;
-        auto       at = rank(*l, key);
-        if (at < l->keys.size() && !less_(key, l->keys[at])) return {l->values[at], false};
-
-        // Everything that can throw comes before the first change: the key, the value, the new nodes, the separators.
-        Key          own(std::forward<K>(key));
-        spare        nodes = reserve_split(p, at, own);
-        Value* const value = values_.make(std::forward<Args>(args)...);
-        if (l->keys.size() == room) {
-            l  = split(p, at, nodes);
-            at = nodes.at;
-        }
-        l->keys.insert(at, std::move(own));
-        l->values.insert(at, value);
-        ++size_;
-        return {value, true};
-    }
-
-    /// What a split of the nodes along a path will use.
-    struct spare {
-        std::unique_ptr<leaf>               new_leaf;
-        std::vector<std::unique_ptr<inner>> new_inners;  // from the leaf upwards
-        std::vector<Key>                    separator;   // one: the first key of the new leaf
-        unsigned                            at = 0;      // where the new key goes in the leaf that split() returns
-    };
-    /// Where a full node is cut: in the middle, but at its end when the new key goes last, so that ascending keys fill nodes.
-    static unsigned cut_of(unsigned at, unsigned n, bool rightmost) noexcept {
-        return rightmost && at == n ? n : (n + 1) / 2;
-    }
-
-    spare reserve_split(path const& p, unsigned at, Key const& key) const {
-        spare       s;
-        leaf* const l = p.end;
-        if (l->keys.size() < room) return s;
-        s.new_leaf     = std::make_unique<leaf>();
-        auto const cut = cut_of(at, room, l->after == nullptr);
-        s.separator.push_back(cut == room ? key : l->keys[cut]);
-        auto d = p.depth;
-        for (; d > 0 && p.steps[d - 1].at->keys.size() == room; --d) s.new_inners.push_back(std::make_unique<inner>());
-        if (d == 0) s.new_inners.push_back(std::make_unique<inner>());  // a new root
-        return s;
-    }
-    /// Splits the full leaf, and the full inner nodes above it. The leaf where the key belongs; its place in s.at. Cannot throw.
-    leaf* split(path const& p, unsigned at, spare& s) noexcept {
-        leaf* const left  = p.end;
-        leaf* const right = s.new_leaf.release();
-        auto const  cut   = cut_of(at, room, left->after == nullptr);
-        left->keys.move_tail(cut, right->keys);
-        left->values.move_tail(cut, right->values);
-        right->before = left;
-        right->after  = left->after;
-        if (right->after != nullptr) right->after->before = right;
-        left->after = right;
-        ++leaves_;
-        bool const goes_right = at > cut || cut == room;
-        s.at                  = goes_right ? at - cut : at;
-
-        Key   up    = std::move(s.separator.front());  // goes between child `made` and the one before it
-        node* made  = right;
-        auto  depth = p.depth;
-        for (std::size_t next = 0;; ++next) {
-            if (depth == 0) {
-                inner* const top = s.new_inners[next].release();
-                top->children.insert(0, root_);
-                top->keys.insert(0, std::move(up));
-                top->children.insert(1, made);
-                root_ = top;
-                ++depth_;
-                ++inners_;
-                break;
-            }
-            auto const [parent, child] = p.steps[--depth];
-            if (parent->keys.size() < room) {
-                parent->keys.insert(child, std::move(up));
-                parent->children.insert(child + 1, made);
-                break;
-            }
-            inner* const beside = s.new_inners[next].release();  // parent keeps keys [0, middle), key `middle` goes up
-            auto const   middle = child == room ? room - 1 : room / 2;
-            parent->keys.move_tail(middle + 1, beside->keys);
-            parent->children.move_tail(middle + 1, beside->children);
-            Key above(std::move(parent->keys[middle]));
-            parent->keys.erase(middle);
-            bool const to_right = child > middle;
-            auto&      home     = to_right ? *beside : *parent;
-            auto const place    = to_right ? child - (middle + 1) : child;
-            home.keys.insert(place, std::move(up));
-            home.children.insert(place + 1, made);
-            up   = std::move(above);
-            made = beside;
-            ++inners_;
-        }
-        return goes_right ? right : left;
-    }
-
-    template <class K>
-    bool erase_key(K const& key) {
-        if (root_ == nullptr) return false;
-        auto        p  = way_to(key);
-        leaf* const l  = p.end;
-        auto const  at = rank(*l, key);
-        if (at == l->keys.size() || less_(key, l->keys[at])) return false;
-        values_.end(l->values[at]);  // `key` may lie in this leaf: not used from here on
-        l->keys.erase(at);
-        l->values.erase(at);
-        --size_;
-        if (l->keys.size() >= few) return true;
-        if (p.depth == 0) {
-            if (size_ == 0) drop_root();
-            return true;
-        }
-        join_leaves(p.steps[p.depth - 1]);
-        for (auto d = p.depth; d > 1 && p.steps[d - 1].at->keys.size() < few; --d) join_inners(p.steps[d - 2]);
-        if (root_->keys.size() == 0) {
-            auto* const old = static_cast<inner*>(root_);
-            root_           = old->children[0];
-            delete old;
-            --inners_;
-            --depth_;
-        }
+    template <class Probe>
+    bool erase_key(Probe const& probe) {
+        if (empty()) return false;
+        auto       p = way_to(probe);
+        auto const f = look(*p.end, p.end->size(), probe);
+        if (f.entry == nullptr) return false;
+        p.end->erase(f.rank);
+        if (p.end->size() == 0) drop_leaf(p);
+        else if (f.rank == 0) rename(p, p.depth, p.end->entry(0));
+        slots_.end(f.entry);  // the key may be this one's: not used from here on
+        size_.fetch_sub(1, std::memory_order_relaxed);
         return true;
     }
-    void drop_root() noexcept {
-        delete static_cast<leaf*>(root_);
-        root_ = nullptr;
-        --leaves_;
+    /// The least entry below the steps from `from` on is another one.
+    static void rename(path& p, unsigned from, entry_type* least) noexcept {
+        auto* const t = p.turn(from);
+        if (t == nullptr) return;
+        t->at->put(t->child - 1, least);
+        widen(*t->at, t->child - 1, true);
     }
-    /// Joins child s.child of s.at with a neighbour, or levels the two when they do not fit into one.
-    void join_leaves(step s) noexcept {
-        auto const  i     = s.child > 0 ? s.child - 1 : 0;
-        auto* const left  = static_cast<leaf*>(s.at->children[i]);
-        auto* const right = static_cast<leaf*>(s.at->children[i + 1]);
-        auto const  n     = left->keys.size() + right->keys.size();
-        if (n <= room) {
-            right->keys.move_tail(0, left->keys);
-            right->values.move_tail(0, left->values);
-            left->after = right->after;
-            if (left->after != nullptr) left->after->before = left;
-            s.at->keys.erase(i);
-            s.at->children.erase(i + 1);
-            delete right;
-            --leaves_;
-            return;
-        }
-        auto const half = n / 2, had = left->keys.size();
-        try {
-            Key separator(half < had ? left->keys[half] : right->keys[half - had]);
-            level(left->keys, right->keys, half);
-            level(left->values, right->values, half);
-            s.at->keys[i] = std::move(separator);
-        } catch (...) {  // no memory for the copy: a leaf stays nearly empty, which costs bytes and nothing else
+    /// More keys can come to child i of the node, at its last or its first edge: what they share with the others may be less.
+    static void widen([[maybe_unused]] inner const& at, [[maybe_unused]] unsigned i,
+                      [[maybe_unused]] bool last) noexcept {
+        if constexpr (words::text) {
+            auto skip = at.skip.load(std::memory_order_relaxed);
+            if (i > 0 && i < at.size()) skip = std::max(skip, shared(*at.entry(i - 1), *at.entry(i)));
+            for (node* n = at.child(i);; n = static_cast<inner*>(n)->child(last ? n->size() : 0)) {
+                if (n->skip.load(std::memory_order_relaxed) > skip) n->set_skip(skip);
+                if (n->level == 0) return;
+            }
         }
     }
-    void join_inners(step s) noexcept {
-        auto const  i     = s.child > 0 ? s.child - 1 : 0;
-        auto* const left  = static_cast<inner*>(s.at->children[i]);
-        auto* const right = static_cast<inner*>(s.at->children[i + 1]);
-        auto const  n     = left->keys.size() + right->keys.size() + 1;
-        if (n <= room) {
-            left->keys.insert(left->keys.size(), std::move(s.at->keys[i]));
-            right->keys.move_tail(0, left->keys);
-            right->children.move_tail(0, left->children);
-            s.at->keys.erase(i);
-            s.at->children.erase(i + 1);
-            delete right;
-            --inners_;
-            return;
+    void drop_leaf(path& p) noexcept {
+        leaf* const after  = p.end->after.load(std::memory_order_relaxed);
+        node*       before = nullptr;
+        if (auto* const t = p.turn(p.depth); t != nullptr) {
+            before = t->at->child(t->child - 1);
+            while (before->level > 0) before = static_cast<inner*>(before)->child(before->size());
+            static_cast<leaf*>(before)->after.store(after, std::memory_order_relaxed);
         }
-        while (left->keys.size() + 1 < n / 2) {  // turn left
-            left->keys.insert(left->keys.size(), std::move(s.at->keys[i]));
-            left->children.insert(left->children.size(), right->children[0]);
-            s.at->keys[i] = std::move(right->keys[0]);
-            right->keys.erase(0);
-            right->children.erase(0);
+        if (after == nullptr) last_.store(static_cast<leaf*>(before), std::memory_order_relaxed);
+        delete p.end;
+        leaves_.fetch_sub(1, std::memory_order_relaxed);
+        auto d = p.depth;
+        for (; d > 0 && p.steps[d - 1].at->size() == 0; --d) {  // an only child leaves nothing
+            delete p.steps[d - 1].at;
+            inners_.fetch_sub(1, std::memory_order_relaxed);
         }
-        while (right->keys.size() + 1 < n / 2) {  // turn right
-            right->keys.insert(0, std::move(s.at->keys[i]));
-            right->children.insert(0, left->children[left->keys.size()]);
-            s.at->keys[i] = std::move(left->keys[left->keys.size() - 1]);
-            left->children.erase(left->keys.size());
-            left->keys.erase(left->keys.size() - 1);
-        }
+        if (d == 0) root_.store(nullptr, std::memory_order_relaxed);
+        else drop_child(p, d);
+        lower_root();
     }
-    /// Moves elements between neighbours until the left one has n.
-    template <class T>
-    static void level(detail::btree_array<T, room>& left, detail::btree_array<T, room>& right, unsigned n) noexcept {
-        for (; left.size() < n; right.erase(0)) left.insert(left.size(), std::move(right[0]));
-        for (; left.size() > n; left.erase(left.size() - 1)) right.insert(0, std::move(left[left.size() - 1]));
+    /// Takes the child of step d - 1 out, which has siblings; a neighbour takes over its keys.
+    void drop_child(path& p, unsigned d) noexcept {
+        auto const [at, child] = p.steps[d - 1];
+        auto const  size       = at->size();
+        auto* const least      = at->entry(0);
+        for (auto i = child; i < size; ++i) at->children[i].store(at->child(i + 1), std::memory_order_relaxed);
+        at->erase(child > 0 ? child - 1 : 0);
+        if (child == 0) rename(p, d - 1, least);
+        child > 0 ? widen(*at, child - 1, true) : widen(*at, 0, false);
+    }
+    void lower_root() noexcept {
+        for (node* n = root_.load(std::memory_order_relaxed); n != nullptr && n->level > 0 && n->size() == 0;) {
+            auto* const old = static_cast<inner*>(n);
+            n               = old->child(0);
+            root_.store(n, std::memory_order_relaxed);
+            delete old;
+            inners_.fetch_sub(1, std::memory_order_relaxed);
+        }
     }
 
-    void end_tree(node* n, unsigned depth) noexcept {
-        if (depth == 0) {
-            auto* const l = static_cast<leaf*>(n);
-            for (unsigned i = 0; i < l->values.size(); ++i) values_.end(l->values[i]);
-            delete l;
+    void end_tree(node* n) noexcept {
+        if (n->level == 0) {
+            for (unsigned i = 0; i < n->size(); ++i) slots_.end(n->entry(i));
+            delete static_cast<leaf*>(n);
             return;
         }
         auto* const i = static_cast<inner*>(n);
-        for (unsigned c = 0; c < i->children.size(); ++c) end_tree(i->children[c], depth - 1);
+        for (unsigned c = 0; c <= i->size(); ++c) end_tree(i->child(c));
         delete i;
     }
     void swap(map& other) noexcept {
+        auto swap_atomic = [](auto& a, auto& b) {
+            a.store(b.exchange(a.load(std::memory_order_relaxed), std::memory_order_relaxed),
+                    std::memory_order_relaxed);
+        };
         using std::swap;
         swap(less_, other.less_);
-        swap(root_, other.root_);
-        swap(depth_, other.depth_);
-        swap(size_, other.size_);
-        swap(leaves_, other.leaves_);
-        swap(inners_, other.inners_);
-        swap(values_, other.values_);
+        swap_atomic(root_, other.root_);
+        swap_atomic(last_, other.last_);
+        swap_atomic(size_, other.size_);
+        swap_atomic(leaves_, other.leaves_);
+        swap_atomic(inners_, other.inners_);
+        swap(slots_, other.slots_);
     }
 
-    [[no_unique_address]] Less less_{};
-    node*                      root_  = nullptr;
-    unsigned                   depth_ = 0;  // levels of inner nodes
-    std::size_t                size_ = 0, leaves_ = 0, inners_ = 0;
-    detail::btree_slab<Value>  values_;
+    [[no_unique_address]] Less     less_{};
+    detail::btree_version          root_version_;  // of the place where the root hangs
+    std::atomic<node*>             root_{nullptr};
+    std::atomic<leaf*>             last_{nullptr};  // of the list, or one that was last a moment ago
+    std::atomic<std::size_t>       size_{0}, leaves_{0}, inners_{0};
+    detail::btree_slab<entry_type> slots_;
 };
 
 static_assert(erasable_ordered_map<btree>);

@@ -1,65 +1,167 @@
 // SPDX-License-Identifier: Apache-2.0
-// What btree.hpp stores in: small arrays inside a node, and slots for values that never move.
+// What btree.hpp stores in: nodes that readers check for changes by a version, and slots for entries that never move.
 #pragma once
 
+#include "tenon/core/projection.hpp"
+
 #include <algorithm>
+#include <array>
+#include <atomic>
+#include <concepts>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <new>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace tenon::detail {
 
-/// Up to N elements side by side, made and ended one by one.
-template <class T, unsigned N>
-class btree_array {
+/// A counter that is odd while its owner writes. Data under it is loaded with acquire and stored with release, so that no fence is
+/// needed: who saw a new word also sees the new version (Boehm, "Can seqlocks get along with programming language memory models?", 2012).
+class btree_version {
 public:
-    btree_array() noexcept                     = default;
-    btree_array(btree_array const&)            = delete;
-    btree_array& operator=(btree_array const&) = delete;
-    ~btree_array() { std::destroy_n(data(), count_); }
-
-    unsigned size() const noexcept { return count_; }
-    T&       operator[](unsigned i) noexcept { return data()[i]; }
-    T const& operator[](unsigned i) const noexcept { return const_cast<btree_array*>(this)->data()[i]; }
-
-    /// Precondition: size() < N.
-    template <class U>
-    void insert(unsigned at, U&& value) {
-        T* const p = data();
-        if (at == count_) {
-            std::construct_at(p + at, std::forward<U>(value));
-        } else {
-            T made(std::forward<U>(value));
-            std::construct_at(p + count_, std::move(p[count_ - 1]));
-            std::move_backward(p + at, p + count_ - 1, p + count_);
-            p[at] = std::move(made);
+    /// The version, once nobody writes.
+    std::uint64_t stable() const noexcept {
+        for (unsigned tries = 1;; ++tries) {
+            auto const v = count_.load(std::memory_order_acquire);
+            if ((v & 1) == 0) return v;
+            if (tries % 64 == 0) std::this_thread::yield();  // the writer may have lost its core
         }
-        ++count_;
     }
-    void erase(unsigned at) {
-        T* const p = data();
-        std::move(p + at + 1, p + count_, p + at);
-        std::destroy_at(p + --count_);
+    bool is_still(std::uint64_t v) const noexcept { return count_.load(std::memory_order_relaxed) == v; }
+    /// Writer: false when somebody else changed or holds it.
+    bool lock(std::uint64_t v) noexcept {
+        return count_.compare_exchange_strong(v, v + 1, std::memory_order_acquire, std::memory_order_relaxed);
     }
-    /// Moves the elements from `at` on to the end of `to`.
-    void move_tail(unsigned at, btree_array& to) {
-        std::uninitialized_move_n(data() + at, count_ - at, to.data() + to.count_);
-        std::destroy_n(data() + at, count_ - at);
-        to.count_ += count_ - at;
-        count_ = at;
+    void unlock() noexcept { count_.store(count_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
+
+private:
+    std::atomic<std::uint64_t> count_{0};
+};
+
+/// Which 64-bit numbers stand for keys of this type in this order, side by side in a node.
+template <class Key, class Less>
+struct btree_words {
+    static constexpr bool ascending  = std::same_as<Less, std::less<>> || std::same_as<Less, std::less<Key>>;
+    static constexpr bool descending = std::same_as<Less, std::greater<>> || std::same_as<Less, std::greater<Key>>;
+    /// Equal numbers mean equal keys.
+    static constexpr bool exact = word_key<Key> && (ascending || descending);
+    /// Eight bytes of the key, after those that all keys of a node share.
+    static constexpr bool text = (std::same_as<Key, std::string> || std::same_as<Key, std::string_view>) && ascending;
+    static constexpr bool any  = exact || text;
+    /// Things to look up by that have such a number too.
+    template <class K>
+    static constexpr bool of = exact ? std::same_as<K, Key> : text && std::is_convertible_v<K const&, std::string_view>;
+};
+
+/// What is looked for: the key, and the number that stands for it.
+template <class K, class Words>
+class btree_probe {
+public:
+    static constexpr bool has_word = Words::template of<K>;
+
+    explicit btree_probe(K const& key) : key_(key) {
+        if constexpr (has_word) word_ = word_of(key_, 0);
+    }
+    auto const&   key() const noexcept { return key_; }
+    std::uint64_t word(std::uint32_t skip) const noexcept
+    requires has_word
+    {
+        if constexpr (Words::exact) return word_;
+        else return skip == 0 ? word_ : word_of(key_, skip);
+    }
+    static std::uint64_t word_of(auto const& key, std::uint32_t skip) noexcept {
+        if constexpr (Words::exact) {
+            auto const word = projection<K>::of(key);
+            return Words::ascending ? word : ~word;
+        } else {
+            return projection<std::string_view>::of(key, skip);
+        }
     }
 
 private:
-    T* data() noexcept { return std::launder(reinterpret_cast<T*>(room_)); }
-
-    unsigned count_ = 0;
-    alignas(T) std::byte room_[N * sizeof(T)];
+    std::conditional_t<Words::text && has_word, std::string_view, K const&> key_;
+    std::uint64_t                                                           word_ = 0;
 };
 
-/// Slots for values: addresses stay, freed slots are used again, all memory goes back when the last value ends.
-template <class Value>
+/// Up to Room entries in ascending order. In an inner node they are the least entries of all children but the first.
+template <class Entry, class Words, unsigned Room>
+struct btree_node {
+    explicit btree_node(unsigned height) noexcept : level(height) {}
+
+    unsigned size() const noexcept { return count.load(std::memory_order_acquire); }
+    Entry*   entry(unsigned i) const noexcept { return entries[i].load(std::memory_order_acquire); }
+    auto     word(unsigned i) const noexcept { return words[i].load(std::memory_order_acquire); }
+
+    /// How many of the first n words are less than w (or equal, when OrEqual); halving without branches.
+    template <bool OrEqual>
+    unsigned rank(unsigned n, std::uint64_t w) const noexcept {
+        unsigned base = 0;
+        while (n > 0) {
+            auto const half  = (n + 1) / 2;
+            auto const there = word(base + half - 1);
+            base += half & (0u - static_cast<unsigned>(OrEqual ? there <= w : there < w));
+            n -= half;
+        }
+        return base;
+    }
+
+    // Writers, with the version locked or the node not yet seen by others.
+    void put(unsigned i, Entry* e) noexcept {
+        if constexpr (Words::any) put(i, e, word_of(*e));
+        else put(i, e, 0);
+    }
+    void put(unsigned i, Entry* e, std::uint64_t w) noexcept {
+        if constexpr (Words::any) words[i].store(w, std::memory_order_release);
+        entries[i].store(e, std::memory_order_release);
+    }
+    void resize(unsigned n) noexcept { count.store(n, std::memory_order_release); }
+    void copy_slot(unsigned from, unsigned to) noexcept { put(to, entry(from), Words::any ? word(from) : 0); }
+    void insert(unsigned at, Entry* e) noexcept {
+        auto const n = size();
+        for (auto i = n; i > at; --i) copy_slot(i - 1, i);
+        put(at, e);
+        resize(n + 1);
+    }
+    void erase(unsigned at) noexcept {
+        auto const n = size();
+        for (auto i = at; i + 1 < n; ++i) copy_slot(i + 1, i);
+        resize(n - 1);
+    }
+    /// Copies the slots from `first` on into an empty node; their number.
+    unsigned copy_tail(unsigned first, btree_node& to) const noexcept {
+        auto const n = size() - first;
+        to.skip.store(skip.load(std::memory_order_relaxed), std::memory_order_release);
+        for (unsigned i = 0; i < n; ++i) to.put(i, entry(first + i), Words::any ? word(first + i) : 0);
+        to.resize(n);
+        return n;
+    }
+    std::uint64_t word_of(Entry const& e) const noexcept {
+        return btree_probe<std::remove_cvref_t<decltype(e.key)>, Words>::word_of(e.key,
+                                                                                 skip.load(std::memory_order_relaxed));
+    }
+    void set_skip(std::uint32_t bytes) noexcept {
+        skip.store(bytes, std::memory_order_release);
+        for (unsigned i = 0, n = size(); i < n; ++i) put(i, entry(i));
+    }
+
+    btree_version                                                 version;
+    unsigned const                                                level;  // 0: a leaf
+    std::atomic<std::uint32_t>                                    count{0};
+    std::atomic<std::uint32_t>                                    skip{0};  // leading bytes that words leave out
+    std::array<std::atomic<std::uint64_t>, Words::any ? Room : 0> words{};
+    std::array<std::atomic<Entry*>, Room>                         entries{};
+};
+
+/// Slots for entries: addresses stay, freed slots are used again, all memory goes back when the last entry ends.
+/// Any thread may take and give.
+template <class Entry>
 class btree_slab {
 public:
     btree_slab() noexcept                    = default;
@@ -67,62 +169,96 @@ public:
     btree_slab& operator=(btree_slab const&) = delete;
 
     template <class... Args>
-    Value* make(Args&&... args) {
-        if (free_ == nullptr) grow();
-        slot* const s    = free_;
-        slot* const next = s->next;
-        Value*      made;
+    Entry* make(Args&&... args) {
+        void* const room = take();
         try {
-            made = ::new (static_cast<void*>(s->room)) Value(std::forward<Args>(args)...);
+            return ::new (room) Entry(std::forward<Args>(args)...);
         } catch (...) {
-            s->next = next;
+            give(room);
             throw;
         }
-        free_ = next;
-        ++used_;
-        return made;
     }
-    void end(Value* value) noexcept {
-        std::destroy_at(value);
-        auto* const s = reinterpret_cast<slot*>(value);
-        s->next       = free_;
-        free_         = s;
-        if (--used_ == 0) {
-            std::vector<chunk>().swap(chunks_);
-            free_  = nullptr;
-            slots_ = 0;
-        }
+    void end(Entry* e) noexcept {
+        std::destroy_at(e);
+        give(e);
     }
-    std::size_t bytes() const noexcept { return slots_ * sizeof(slot) + chunks_.capacity() * sizeof(chunk); }
+    std::size_t bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }
 
+    /// Nobody else may use either.
     friend void swap(btree_slab& a, btree_slab& b) noexcept {
         std::swap(a.chunks_, b.chunks_);
         std::swap(a.free_, b.free_);
+        std::swap(a.fresh_, b.fresh_);
+        std::swap(a.fresh_left_, b.fresh_left_);
         std::swap(a.slots_, b.slots_);
         std::swap(a.used_, b.used_);
+        auto const bytes = a.bytes();
+        a.bytes_.store(b.bytes(), std::memory_order_relaxed);
+        b.bytes_.store(bytes, std::memory_order_relaxed);
     }
 
 private:
     union slot {
         slot* next;
-        alignas(Value) std::byte room[sizeof(Value)];
+        alignas(Entry) std::byte room[sizeof(Entry)];
     };
     using chunk = std::unique_ptr<slot[]>;
 
+    class guard {
+    public:
+        explicit guard(std::atomic_flag& f) noexcept : flag_(f) {
+            for (unsigned tries = 1; flag_.test_and_set(std::memory_order_acquire); ++tries)
+                if (tries % 64 == 0) std::this_thread::yield();
+        }
+        ~guard() { flag_.clear(std::memory_order_release); }
+        guard(guard const&)            = delete;
+        guard& operator=(guard const&) = delete;
+
+    private:
+        std::atomic_flag& flag_;
+    };
+
+    void* take() {
+        guard const lock(busy_);
+        slot*       s = free_;
+        if (s != nullptr) {
+            free_ = s->next;
+        } else {
+            if (fresh_left_ == 0) grow();
+            s = fresh_++;
+            --fresh_left_;
+        }
+        ++used_;
+        return s;
+    }
+    void give(void* room) noexcept {
+        guard const lock(busy_);
+        if (--used_ == 0) {
+            std::vector<chunk>().swap(chunks_);
+            free_ = fresh_ = nullptr;
+            fresh_left_ = slots_ = 0;
+            bytes_.store(0, std::memory_order_relaxed);
+            return;
+        }
+        auto* const s = ::new (room) slot;
+        s->next       = free_;
+        free_         = s;
+    }
     void grow() {
         auto const n = std::clamp<std::size_t>(slots_, 8, 4096);
-        chunks_.reserve(chunks_.size() + 1);
         chunks_.push_back(std::make_unique_for_overwrite<slot[]>(n));
         slots_ += n;
-        for (auto i = n; i-- > 0;) {
-            chunks_.back()[i].next = free_;
-            free_                  = &chunks_.back()[i];
-        }
+        fresh_      = chunks_.back().get();
+        fresh_left_ = n;
+        bytes_.store(slots_ * sizeof(slot) + chunks_.capacity() * sizeof(chunk), std::memory_order_relaxed);
     }
 
-    std::vector<chunk> chunks_;
-    slot*              free_  = nullptr;
-    std::size_t        slots_ = 0, used_ = 0;
+    std::vector<chunk>       chunks_;
+    slot*                    free_       = nullptr;
+    slot*                    fresh_      = nullptr;
+    std::size_t              fresh_left_ = 0, slots_ = 0, used_ = 0;
+    std::atomic<std::size_t> bytes_{0};
+    std::atomic_flag         busy_;
 };
 
 }  // namespace tenon::detail
