@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The position indexes that tests of all policies run over: one line to add one.
+// The position indexes that tests of all policies run over: one line to add one. Who defines the list before keeps theirs.
 #pragma once
+
+#if !defined(TENON_POSITION_INDEXES)
 
 #include "tenon/ordered_index/rmi.hpp"
 #include "tenon/ordered_index/sorted_array.hpp"
 
 #define TENON_POSITION_INDEXES tenon::sorted_array, tenon::rmi<>
+
+#endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The conformance suite as the tests of this folder use it: compiled once, in suite.cpp, for all policies.
+// The conformance suite as the tests of this folder use it: compiled once, in suite_numbers.cpp and suite_others.cpp, for all policies.
 #pragma once
 
 #include "tenon/testing/ordered_index.hpp"
@@ -61,19 +61,21 @@ struct release_key_maker {
     }
 };
 
-#define TENON_EACH_INDEX_MAKER(DO)               \
-    DO(tenon::testing::index_makers::u8)         \
-    DO(tenon::testing::index_makers::u16)        \
-    DO(tenon::testing::index_makers::u32)        \
-    DO(tenon::testing::index_makers::u64)        \
-    DO(tenon::testing::index_makers::i8)         \
-    DO(tenon::testing::index_makers::i16)        \
-    DO(tenon::testing::index_makers::i32)        \
-    DO(tenon::testing::index_makers::i64)        \
+#define TENON_EACH_NUMBER_MAKER(DO)       \
+    DO(tenon::testing::index_makers::u8)  \
+    DO(tenon::testing::index_makers::u16) \
+    DO(tenon::testing::index_makers::u32) \
+    DO(tenon::testing::index_makers::u64) \
+    DO(tenon::testing::index_makers::i8)  \
+    DO(tenon::testing::index_makers::i16) \
+    DO(tenon::testing::index_makers::i32) \
+    DO(tenon::testing::index_makers::i64) \
+    DO(tenon::testing::index_makers::f32) \
+    DO(tenon::testing::index_makers::f64)
+
+#define TENON_EACH_OTHER_MAKER(DO)               \
     DO(tenon::testing::index_makers::u128)       \
     DO(tenon::testing::index_makers::i128)       \
-    DO(tenon::testing::index_makers::f32)        \
-    DO(tenon::testing::index_makers::f64)        \
     DO(tenon::testing::index_makers::text)       \
     DO(tenon::testing::index_makers::string)     \
     DO(tenon::testing::index_makers::bytes5)     \
@@ -84,11 +86,13 @@ struct release_key_maker {
     DO(tenon::testing::index_makers::tuples)     \
     DO(release_key_maker)
 
+#define TENON_INDEX_SUITE(M) \
+    template void check_index_of_type<M>(index_under_test<M::key_type>&, index_effort, std::uint64_t, report&);
+#define TENON_EXTERN_INDEX_SUITE(M) extern TENON_INDEX_SUITE(M)
+
 namespace tenon::testing::detail {
-#define TENON_COMPILED_ELSEWHERE(M) \
-    extern template void check_index_of_type<M>(index_under_test<M::key_type>&, index_effort, std::uint64_t, report&);
-TENON_EACH_INDEX_MAKER(TENON_COMPILED_ELSEWHERE)
-#undef TENON_COMPILED_ELSEWHERE
+TENON_EACH_NUMBER_MAKER(TENON_EXTERN_INDEX_SUITE)
+TENON_EACH_OTHER_MAKER(TENON_EXTERN_INDEX_SUITE)
 }  // namespace tenon::testing::detail
 
 /// Numbers of up to 64 bits.

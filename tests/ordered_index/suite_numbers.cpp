@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "suite.hpp"
+
+namespace tenon::testing::detail {
+TENON_EACH_NUMBER_MAKER(TENON_INDEX_SUITE)
+}  // namespace tenon::testing::detail
