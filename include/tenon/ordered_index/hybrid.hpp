@@ -31,7 +31,7 @@ struct hybrid {
     using policy_axis                                = axis::ordered_index;
     static constexpr std::string_view name           = "hybrid";
     static constexpr bool             learned_router = true;
-    static constexpr node_kind        finest         = node_kind::bytes;  ///< thresholds that nodes try first
+    static constexpr node_kind        thresholds     = node_kind::mixed;  ///< as the keys ask for
 
     template <index_key Key>
     using view = line_view<hybrid, Key>;

@@ -88,6 +88,14 @@ public:
         return mixed > better + better / 8 ? node_kind::mixed : pairs > bytes ? node_kind::pairs : node_kind::bytes;
     }
 
+    /// No nodes: the last key of each line is a separator.
+    line_nodes make_separators() const {
+        line_nodes out;
+        out.separators.reserve(static_cast<std::size_t>(lines_));
+        for (std::uint64_t i = 0; i + 1 < lines_; ++i) out.separators.push_back(projected_[layout_.end(i) - 1]);
+        return out;
+    }
+
     line_nodes make(node_kind kind) {
         line_nodes out;
         out.nodes.reserve(static_cast<std::size_t>(lines_ / line_node::most(kind) * 9 / 8 + 1));
@@ -166,9 +174,9 @@ public:
             return fail(errc::corrupt, {"the position index has ", model.size(),
                                         " bytes, too few for its second header at offset 128"});
         auto const& h = heads.front();
-        if (h.nodes == 0 || h.nodes > model.size() / sizeof(line_node) || h.line != layout::line ||
-            h.lead >= layout::line || h.kind > 3 || h.kind == 2 || h.nodes_at % 64 != 0 || h.nodes_at > model.size() ||
-            (model.size() - h.nodes_at) / sizeof(line_node) != h.nodes || model.size() % sizeof(line_node) != 0)
+        if (h.nodes == 0 || h.nodes > model.size() / 8 || h.line != layout::line || h.lead >= layout::line ||
+            h.kind > 3 || (h.kind == 2) == has_nodes || h.nodes_at % 64 != 0 || h.nodes_at > model.size() ||
+            model.size() - h.nodes_at != (has_nodes ? h.nodes * sizeof(line_node) : 0))
             return fail(errc::corrupt, {"the position index says it has ", h.nodes, " nodes of lines of ", h.line,
                                         " keys, which does not fit its ", model.size(), " bytes and these keys"});
         auto tree = key_tree::open(model, detail::line_tree_at, h.nodes - 1);
@@ -183,23 +191,25 @@ public:
             out.router_ = *std::move(router);
         }
         if (end != h.nodes_at) return fail(errc::corrupt, {"the nodes of a position index must stand at offset ", end});
-        out.nodes_     = model.data() + h.nodes_at;
-        out.kind_      = static_cast<node_kind>(h.kind);
-        out.layout_    = {keys.size(), h.lead};
+        out.nodes_  = model.data() + h.nodes_at;
+        out.kind_   = static_cast<node_kind>(h.kind);
+        out.layout_ = {keys.size(), h.lead};
+        if (!has_nodes && h.nodes != out.layout_.count())
+            return fail(errc::corrupt, {"the position index says its keys have ", h.nodes, " lines, but they have ",
+                                        out.layout_.count()});
         out.whole_     = h.lead > 0 ? 1 : 0;
         out.whole_end_ = (keys.size() + h.lead) / layout::line;
         return out;
     }
 
     std::uint64_t lower_bound(Key const& k) const {
-        auto const  p = space_(k);
-        auto const& n = node(route(p));
-        return finish(lines_of(n, p), k);
+        auto const p = space_(k);
+        return finish(lines_of(route(p), p), k);
     }
     /// The positions that lower_bound(k) may have by the model alone; size() stands for "after the last".
     position_range window(Key const& k) const {
         auto const p     = space_(k);
-        auto const lines = lines_of(node(route(p)), p);
+        auto const lines = lines_of(route(p), p);
         auto const at    = lower_bound(k);
         auto const from = std::min(lines.first, layout_.count()), to = std::min(lines.second, layout_.count());
         return {std::min(at, layout_.begin(from)), std::max(at, layout_.end(to)) + 1};
@@ -215,29 +225,33 @@ public:
     line_index_stats stats() const noexcept {
         line_index_stats s{this->size_,    tree_.size() + 1, 0, kind_, router_.levels(), router_.entries(),
                            tree_.levels(), model_bytes_,     0};
-        for (std::uint64_t i = 0; i < s.nodes; ++i) s.word_nodes += node(i).of_words() ? 1 : 0;
+        if constexpr (has_nodes)
+            for (std::uint64_t i = 0; i < s.nodes; ++i) s.word_nodes += node(i).of_words() ? 1 : 0;
         s.lines_per_node = static_cast<double>(layout_.count()) / static_cast<double>(s.nodes);
         return s;
     }
     /// The same for people.
     std::string explain() const {
-        auto const s = stats();
-        return sentence(
-            {std::string(Policy::name), " over ", s.keys, " keys: ", s.model_bytes, " bytes, ", s.nodes, " nodes with ",
-             s.kind == node_kind::bytes   ? "8"
-             : s.kind == node_kind::pairs ? "16"
-                                          : "8- or 16",
-             "-bit thresholds (", s.word_nodes, " of them exact) over ", s.lines_per_node, " lines each, under a ",
-             s.router_levels > 0 ? sentence({"router of ", s.router_levels, " levels and ", s.router_entries, " bins"})
-                                 : sentence({"tree of ", s.tree_levels, " levels"}),
-             "; a look-up touches one node and one or two lines of keys"});
+        auto const s      = stats();
+        auto const router = s.router_levels > 0
+                                ? sentence({"a router of ", s.router_levels, " levels and ", s.router_entries, " bins"})
+                                : sentence({"a tree of ", s.tree_levels, " levels"});
+        auto const size =
+            sentence({std::string(Policy::name), " over ", s.keys, " keys: ", s.model_bytes, " bytes, ", router});
+        if constexpr (!has_nodes)
+            return size + "; a look-up touches a line of each level that is not cached, and one line of keys";
+        auto const bits = s.kind == node_kind::bytes ? "8" : s.kind == node_kind::pairs ? "16" : "8 or 16";
+        return size + sentence({" over ", s.nodes, " nodes with thresholds of ", bits, " bits (", s.word_nodes,
+                                " exact ones) and ", s.lines_per_node,
+                                " lines each; a look-up touches one node and one or two lines of keys"});
     }
 
     /// Proves every invariant again, O(n).
     result<void> validate() const {
         if (auto sorted = check_sorted(this->keys()); !sorted) return sorted;
-        auto const expected = detail::line_node_maker<Key>(this->keys(), layout_).make(kind_);
-        bool       same     = expected.nodes.size() == tree_.size() + 1 && tree_.valid();
+        detail::line_node_maker<Key> maker(this->keys(), layout_);
+        auto const                   expected = has_nodes ? maker.make(kind_) : maker.make_separators();
+        bool                         same     = expected.separators.size() == tree_.size() && tree_.valid();
         for (std::uint64_t i = 0; same && i < expected.nodes.size(); ++i) {
             auto const held = node(i);
             same            = std::memcmp(&held, &expected.nodes[i], sizeof held) == 0;
@@ -253,7 +267,8 @@ public:
     }
 
 private:
-    static constexpr std::size_t width = 64;
+    static constexpr std::size_t width     = 64;
+    static constexpr bool        has_nodes = Policy::thresholds != node_kind::words;
 
     explicit line_view(std::span<Key const> keys) : base(keys), space_(keys) {}
 
@@ -269,7 +284,10 @@ private:
         return tree_.lower(p);
     }
 
-    line_pair lines_of(line_node const& n, std::uint64_t p) const noexcept {
+    /// The lines to look at, from what route() said: a node, or, without nodes, the line itself.
+    line_pair lines_of(std::uint64_t at, std::uint64_t p) const noexcept {
+        if constexpr (!has_nodes) return {at, at};
+        auto const& n = node(at);
         if (kind_ == node_kind::bytes) return find_lines<node_kind::bytes>(n, p);
         if (kind_ == node_kind::pairs) return find_lines<node_kind::pairs>(n, p);
         return find_lines<node_kind::mixed>(n, p);
@@ -329,7 +347,7 @@ private:
             }
             for (std::size_t j = 0; j < m; ++j) {
                 at[j] = at[j] != radix_router::ask_tree ? at[j] + tree_.less_of_eight(at[j], p[j]) : tree_.lower(p[j]);
-                prefetch(nodes_ + at[j] * sizeof(line_node));
+                if constexpr (has_nodes) prefetch(nodes_ + at[j] * sizeof(line_node));
             }
         } else {
             at.fill(0);
@@ -343,11 +361,11 @@ private:
             }
             for (std::size_t j = 0; j < m; ++j) {
                 at[j] = tree_.step(levels - 1, at[j], p[j]);
-                prefetch(nodes_ + at[j] * sizeof(line_node));
+                if constexpr (has_nodes) prefetch(nodes_ + at[j] * sizeof(line_node));
             }
         }
         for (std::size_t j = 0; j < m; ++j) {
-            lines[j] = lines_of(node(at[j]), p[j]);
+            lines[j] = lines_of(at[j], p[j]);
             prefetch(this->keys_ + (lines[j].first * layout::line - layout_.lead));
             prefetch(this->keys_ + (lines[j].second * layout::line - layout_.lead));
         }
@@ -379,15 +397,15 @@ template <class Policy, index_key Key>
 result<byte_vector> build_line_index(std::span<Key const> keys, std::uint64_t lead) {
     if (auto sorted = check_sorted(keys); !sorted) return fail(std::move(sorted).error());
     line_node_maker<Key> maker(keys, line_layout<Key>{keys.size(), lead});
-    auto const           kind = Policy::finest == node_kind::bytes ? maker.better_kind() : Policy::finest;
-    auto const           made = maker.make(kind);
+    auto const           kind = Policy::thresholds == node_kind::mixed ? maker.better_kind() : Policy::thresholds;
+    auto const           made = kind == node_kind::words ? maker.make_separators() : maker.make(kind);
     byte_vector          out;
     out.reserve(line_tree_at + static_cast<std::size_t>(key_tree::bytes(made.separators.size())) +
                 made.nodes.size() * (sizeof(line_node) + 8) + 128);
     out.resize(line_tree_at);
     key_tree::put(out, made.separators);
     line_index_head head;
-    head.nodes = made.nodes.size();
+    head.nodes = made.separators.size() + 1;
     head.lead  = lead;
     head.line  = index_line<Key>;
     head.kind  = static_cast<std::uint64_t>(kind);
