@@ -77,7 +77,7 @@ TEST_CASE_TEMPLATE("an index answers for real keys: words and address ranges", P
         CAPTURE(path);
         REQUIRE(std::is_sorted(keys.begin(), keys.end()));
         tenon::testing::report r;
-        tenon::testing::check_ordered_index_on<Policy, tenon::testing::index_makers::u64>(keys, path, seed, r);
+        tenon::testing::check_ordered_index_on<Policy, tenon::testing::index_makers::u64>(keys, 1, path, seed, r);
         INFO(r.text());
         CHECK(r.passed());
         if constexpr (!std::same_as<Policy, tenon::rmi<>>) {
@@ -85,7 +85,7 @@ TEST_CASE_TEMPLATE("an index answers for real keys: words and address ranges", P
             std::vector<char>      text;
             auto const             words = words_of(keys, text);
             tenon::testing::report of_words;
-            tenon::testing::check_ordered_index_on<Policy, tenon::testing::index_makers::text>(words, path, seed,
+            tenon::testing::check_ordered_index_on<Policy, tenon::testing::index_makers::text>(words, 1, path, seed,
                                                                                                of_words);
             INFO(of_words.text());
             CHECK(of_words.passed());
