@@ -454,6 +454,7 @@ row measure_one(contestant const& c, data const& d, settings const& how) {
     row out;
     out.set = d.name, out.map = c.name, out.keys = d.keys;
     bench::say(d.name + ": " + c.name);
+    bench::touch_memory(96 * d.keys);
     try {
         c.measure(out, d, how);
     } catch (std::exception const& e) {
