@@ -51,11 +51,11 @@ void same(Map const& map, Model const& model) {
 
 }  // namespace
 
-TEST_CASE("a B+-tree is read while it is written") {
+TEST_CASE_TEMPLATE("a B+-tree is read while it is written", Policy, btree, shared_btree) {
     for (std::uint64_t seed : {1u, 2u}) {
         CAPTURE(seed);
         testing::report r;
-        testing::check_concurrent_reads<btree>(seed, 2, 5000, r);
+        testing::check_concurrent_reads<Policy>(seed, 2, 5000, r);
         INFO(r.text());
         CHECK(r.passed());
     }
@@ -197,14 +197,14 @@ TEST_CASE("a cursor goes on while keys are inserted around it") {
 TEST_CASE("several threads insert while others read: nothing is lost and each key has one winner") {
     for (std::uint64_t seed : {1u, 2u, 3u}) {
         CAPTURE(seed);
-        constexpr std::uint64_t                           keys    = 4000;
-        constexpr std::size_t                             writers = 3;
-        btree::map<std::string, std::size_t, std::less<>> map;
-        std::vector<std::size_t>                          won(writers);
-        std::vector<std::string>                          broken(writers + 1);
-        std::vector<std::thread>                          threads;
-        std::atomic<std::size_t>                          running{writers};
-        auto const                                        key = [&](std::uint64_t i) {
+        constexpr std::uint64_t                                  keys    = 4000;
+        constexpr std::size_t                                    writers = 3;
+        shared_btree::map<std::string, std::size_t, std::less<>> map;
+        std::vector<std::size_t>                                 won(writers);
+        std::vector<std::string>                                 broken(writers + 1);
+        std::vector<std::thread>                                 threads;
+        std::atomic<std::size_t>                                 running{writers};
+        auto const                                               key = [&](std::uint64_t i) {
             return (i % 3 == 0 ? "a shared beginning " : "") + std::to_string(hash_u64(seed * keys + i));
         };
         for (std::size_t t = 0; t < writers; ++t)

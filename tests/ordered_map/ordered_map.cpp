@@ -15,7 +15,8 @@
 
 using namespace tenon;
 
-TEST_CASE_TEMPLATE("an ordered map agrees with std::map under random operations", Policy, std_map, btree, skip_list) {
+TEST_CASE_TEMPLATE("an ordered map agrees with std::map under random operations", Policy, std_map, btree, shared_btree,
+                   skip_list) {
     for (std::uint64_t seed : {1u, 2u, 3u}) {
         CAPTURE(seed);
         testing::report r;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A B+-tree in memory that threads insert into and read at the same time: numbers for keys side by side, entries that never move.
+// A B+-tree in memory that threads read while it is written: numbers for keys side by side, entries that never move.
 #pragma once
 
 #include "tenon/ordered_map/archetype.hpp"
@@ -33,11 +33,11 @@ namespace tenon {
 ///             slot. Bytes that all keys of a node share are left out of those eight when that gains four or more. Keys inserted in
 ///             ascending order fill nodes wholly.
 /// Errors      none; an allocation that fails, or a constructor that throws, leaves the map as it was.
-/// Threads     any number of threads may insert, and any number read (const members, cursors), at the same time. Readers write nothing and
-///             take no lock: they repeat a step when a node changed under them, and so wait only for a writer in the middle
-///             of that node. erase, moving and destroying need the map alone: no reader can then hold what they free.
-///             What writers change in a value that others can see is the user's to synchronise. Two threads that insert one new key may both make a
-///             value; one of them is destroyed unseen.
+/// Threads     one writer (insert), of shared_btree any number, beside any number of readers (const members, cursors). Readers write nothing
+///             and take no lock: they repeat a step when a node changed under them, and so wait only for a writer in the middle of
+///             that node. erase, moving and destroying need the map alone: no reader can then hold what they free.
+///             What writers change in a value that others can see is the user's to synchronise. Two threads that insert one new key
+///             may both make a value; one of them is destroyed unseen.
 /// Invariants  (1) every leaf is at the same depth; leaves form a list in key order. (2) an inner node with n entries has n + 1 children; entry i
 ///             is the least one below child i + 1. (3) no leaf is empty but that of an empty map, which has no node; an inner node
 ///             has a child. (4) words[i] is the number of entries[i] without the node's first `skip` bytes, which all keys that can come to this
@@ -45,18 +45,30 @@ namespace tenon {
 /// Source      Bayer and McCreight, 1972; optimistic lock coupling: Leis, Scheibner, Kemper, Neumann, "The ART of Practical Synchronization",
 ///             2016, and Leis, Haubenschild, Neumann, "Optimistic Lock Coupling", 2019; leaves freed when empty: Johnson and Shasha, 1989; shared
 ///             beginnings left out: Bayer and Unterauer, 1977. Differs: entries apart from nodes, so that places are stable.
-/// Use when    keys are inserted and looked up, by one thread or many: memtables; prefer std_map for few keys, a sorted array for constant ones.
-struct btree {
-    using policy_axis                                  = axis::ordered_map;
-    static constexpr std::string_view name             = "btree";
-    static constexpr bool             concurrent_reads = true;
+/// Use when    keys are inserted and looked up, by one thread or many: memtables. Take shared_btree when several threads insert. Prefer std_map for few keys, a sorted array for constant ones.
+struct btree;
+
+/// shared_btree - a btree that any number of threads insert into at the same time, for one or two atomic exchanges an insertion.
+struct shared_btree;
+
+template <bool Shared>
+struct basic_btree {
+    using policy_axis                      = axis::ordered_map;
+    static constexpr bool concurrent_reads = true;
 
     template <class Key, class Value, class Less>
     class map;
 };
+struct btree : basic_btree<false> {
+    static constexpr std::string_view name = "btree";
+};
+struct shared_btree : basic_btree<true> {
+    static constexpr std::string_view name = "shared_btree";
+};
 
+template <bool Shared>
 template <class Key, class Value, class Less>
-class btree::map {
+class basic_btree<Shared>::map {
     static constexpr unsigned room        = 32;
     static constexpr unsigned max_depth   = 64;  // a level needs more than ten times the insertions of the one below
     static constexpr unsigned skip_gain   = 4;
@@ -69,7 +81,7 @@ class btree::map {
         Value value;
     };
     using words = detail::btree_words<Key, Less>;
-    using node  = detail::btree_node<entry_type, words, room>;
+    using node  = detail::btree_node<entry_type, words, room, Shared>;
     template <class K>
     using probe_of = detail::btree_probe<K, words>;
 
@@ -130,7 +142,8 @@ public:
         return find_key(probe_of<K>(key));
     }
 
-    std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
+    /// Those that are being inserted this moment may be counted.
+    std::size_t size() const noexcept { return slots_.used(); }
     bool        empty() const noexcept { return size() == 0; }
     /// Memory of nodes, slots and this object; without what keys and values own elsewhere.
     std::size_t bytes() const noexcept {
@@ -417,7 +430,6 @@ private:
             l.at->insert(f.rank, mine.entry);
             l.at->version.unlock();
         }
-        size_.fetch_add(1, std::memory_order_relaxed);
         e = mine.release();
         return outcome::done;
     }
@@ -434,7 +446,6 @@ private:
         if (!last->version.lock(v)) return outcome::again;
         last->insert(size, mine.entry);
         last->version.unlock();
-        size_.fetch_add(1, std::memory_order_relaxed);
         e = mine.release();
         return outcome::done;
     }
@@ -457,7 +468,6 @@ private:
         last_.store(made, std::memory_order_release);  // after it can be found from the root
         root_version_.unlock();
         leaves_.fetch_add(1, std::memory_order_relaxed);
-        size_.fetch_add(1, std::memory_order_relaxed);
         e = mine.release();
         return outcome::done;
     }
@@ -465,7 +475,7 @@ private:
     bool is_still(seen<inner> const& parent) const noexcept {
         return parent.at == nullptr ? root_version_.is_still(parent.version) : parent.is_still();
     }
-    detail::btree_version& version_of(seen<inner> const& parent) noexcept {
+    detail::btree_version<Shared>& version_of(seen<inner> const& parent) noexcept {
         return parent.at == nullptr ? root_version_ : parent.at->version;
     }
     /// Cuts a full node in two; false when somebody else came first. A leaf that is cut at its end gets `appended` as the first entry
@@ -576,7 +586,6 @@ private:
         if (p.end->size() == 0) drop_leaf(p);
         else if (f.rank == 0) rename(p, p.depth, p.end->entry(0));
         slots_.end(f.entry);  // the key may be this one's: not used from here on
-        size_.fetch_sub(1, std::memory_order_relaxed);
         return true;
     }
     /// The least entry below the steps from `from` on is another one.
@@ -657,20 +666,19 @@ private:
         swap(less_, other.less_);
         swap_atomic(root_, other.root_);
         swap_atomic(last_, other.last_);
-        swap_atomic(size_, other.size_);
         swap_atomic(leaves_, other.leaves_);
         swap_atomic(inners_, other.inners_);
         swap(slots_, other.slots_);
     }
 
-    [[no_unique_address]] Less     less_{};
-    detail::btree_version          root_version_;  // of the place where the root hangs
-    std::atomic<node*>             root_{nullptr};
-    std::atomic<leaf*>             last_{nullptr};  // of the list, or one that was last a moment ago
-    std::atomic<std::size_t>       size_{0}, leaves_{0}, inners_{0};
-    detail::btree_slab<entry_type> slots_;
+    [[no_unique_address]] Less             less_{};
+    detail::btree_version<Shared>          root_version_;  // of the place where the root hangs
+    std::atomic<node*>                     root_{nullptr};
+    std::atomic<leaf*>                     last_{nullptr};  // of the list, or one that was last a moment ago
+    std::atomic<std::size_t>               leaves_{0}, inners_{0};
+    detail::btree_slab<entry_type, Shared> slots_;
 };
 
-static_assert(erasable_ordered_map<btree>);
+static_assert(erasable_ordered_map<btree> && erasable_ordered_map<shared_btree>);
 
 }  // namespace tenon

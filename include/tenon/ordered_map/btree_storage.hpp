@@ -22,8 +22,9 @@
 
 namespace tenon::detail {
 
-/// A counter that is odd while its owner writes. Data under it is loaded with acquire and stored with release, so that no fence is
+/// A counter that is odd while its owner writes. With one writer (Shared is false) locking is a store. Data under it is loaded with acquire and stored with release, so that no fence is
 /// needed: who saw a new word also sees the new version (Boehm, "Can seqlocks get along with programming language memory models?", 2012).
+template <bool Shared>
 class btree_version {
 public:
     /// The version, once nobody writes.
@@ -37,7 +38,10 @@ public:
     bool is_still(std::uint64_t v) const noexcept { return count_.load(std::memory_order_relaxed) == v; }
     /// Writer: false when somebody else changed or holds it.
     bool lock(std::uint64_t v) noexcept {
-        return count_.compare_exchange_strong(v, v + 1, std::memory_order_acquire, std::memory_order_relaxed);
+        if constexpr (Shared)
+            return count_.compare_exchange_strong(v, v + 1, std::memory_order_acquire, std::memory_order_relaxed);
+        count_.store(v + 1, std::memory_order_relaxed);
+        return true;
     }
     void unlock() noexcept { count_.store(count_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
 
@@ -91,7 +95,7 @@ private:
 };
 
 /// Up to Room entries in ascending order. In an inner node they are the least entries of all children but the first.
-template <class Entry, class Words, unsigned Room>
+template <class Entry, class Words, unsigned Room, bool Shared>
 struct btree_node {
     explicit btree_node(unsigned height) noexcept : level(height) {}
 
@@ -151,7 +155,7 @@ struct btree_node {
         for (unsigned i = 0, n = size(); i < n; ++i) put(i, entry(i));
     }
 
-    btree_version                                                 version;
+    btree_version<Shared>                                         version;
     unsigned const                                                level;  // 0: a leaf
     std::atomic<std::uint32_t>                                    count{0};
     std::atomic<std::uint32_t>                                    skip{0};  // leading bytes that words leave out
@@ -160,8 +164,8 @@ struct btree_node {
 };
 
 /// Slots for entries: addresses stay, freed slots are used again, all memory goes back when the last entry ends.
-/// Any thread may take and give.
-template <class Entry>
+/// When Shared, any thread may take and give.
+template <class Entry, bool Shared>
 class btree_slab {
 public:
     btree_slab() noexcept                    = default;
@@ -183,6 +187,8 @@ public:
         give(e);
     }
     std::size_t bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }
+    /// Entries that were made and have not ended.
+    std::size_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
 
     /// Nobody else may use either.
     friend void swap(btree_slab& a, btree_slab& b) noexcept {
@@ -191,10 +197,11 @@ public:
         std::swap(a.fresh_, b.fresh_);
         std::swap(a.fresh_left_, b.fresh_left_);
         std::swap(a.slots_, b.slots_);
-        std::swap(a.used_, b.used_);
-        auto const bytes = a.bytes();
-        a.bytes_.store(b.bytes(), std::memory_order_relaxed);
-        b.bytes_.store(bytes, std::memory_order_relaxed);
+        for (auto const counter : {&btree_slab::used_, &btree_slab::bytes_}) {
+            auto const n = (a.*counter).load(std::memory_order_relaxed);
+            (a.*counter).store((b.*counter).load(std::memory_order_relaxed), std::memory_order_relaxed);
+            (b.*counter).store(n, std::memory_order_relaxed);
+        }
     }
 
 private:
@@ -207,10 +214,13 @@ private:
     class guard {
     public:
         explicit guard(std::atomic_flag& f) noexcept : flag_(f) {
+            if constexpr (!Shared) return;
             for (unsigned tries = 1; flag_.test_and_set(std::memory_order_acquire); ++tries)
                 if (tries % 64 == 0) std::this_thread::yield();
         }
-        ~guard() { flag_.clear(std::memory_order_release); }
+        ~guard() {
+            if constexpr (Shared) flag_.clear(std::memory_order_release);
+        }
         guard(guard const&)            = delete;
         guard& operator=(guard const&) = delete;
 
@@ -228,12 +238,13 @@ private:
             s = fresh_++;
             --fresh_left_;
         }
-        ++used_;
+        used_.store(used() + 1, std::memory_order_relaxed);
         return s;
     }
     void give(void* room) noexcept {
         guard const lock(busy_);
-        if (--used_ == 0) {
+        used_.store(used() - 1, std::memory_order_relaxed);
+        if (used() == 0) {
             std::vector<chunk>().swap(chunks_);
             free_ = fresh_ = nullptr;
             fresh_left_ = slots_ = 0;
@@ -256,8 +267,8 @@ private:
     std::vector<chunk>       chunks_;
     slot*                    free_       = nullptr;
     slot*                    fresh_      = nullptr;
-    std::size_t              fresh_left_ = 0, slots_ = 0, used_ = 0;
-    std::atomic<std::size_t> bytes_{0};
+    std::size_t              fresh_left_ = 0, slots_ = 0;
+    std::atomic<std::size_t> used_{0}, bytes_{0};
     std::atomic_flag         busy_;
 };
 
