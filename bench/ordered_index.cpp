@@ -340,12 +340,14 @@ std::vector<contestant> contestants() {
         ours<tenon::rmi<>>("rmi<>"),
 #if __has_include("tenon/ordered_index/pgm.hpp")
         ours<tenon::pgm<>>("pgm<>"),
+        ours<tenon::pgm<128>>("pgm<128>"),
 #endif
 #if __has_include("tenon/ordered_index/radix_spline.hpp")
         ours<tenon::radix_spline<>>("radix_spline<>"),
 #endif
 #if __has_include("tenon/ordered_index/static_tree.hpp")
-        ours<tenon::static_tree>("static_tree"),
+        ours<tenon::static_tree<>>("static_tree<>"),
+        ours<tenon::static_tree<tenon::compressed_separators>>("static_tree, compressed"),
 #endif
 #if __has_include("tenon/ordered_index/hybrid.hpp")
         ours<tenon::hybrid>("hybrid"),
