@@ -107,17 +107,17 @@ public:
     void          prefetch_separators(std::uint64_t first) const noexcept { prefetch(bottom_ + first); }
     std::uint64_t separator(std::uint64_t i) const noexcept { return bottom_[i]; }
 
-    /// Whether separators ascend and the levels above them agree, O(n).
-    bool valid() const noexcept {
-        for (std::uint64_t i = 1; i < size_; ++i)
-            if (separator(i) < separator(i - 1)) return false;
-        for (unsigned level = levels_ - 1; level > 0; --level)
-            for (std::uint64_t node = 0; node + 1 < layers_[level].nodes; ++node)
-                if (words_[layers_[level - 1].first + node] !=
-                    words_[layers_[level].first + node * fan_out + fan_out - 1])
-                    return false;
-        return true;
+    /// Whether these are the bytes that put() writes for these separators, O(n).
+    bool valid(std::span<std::uint64_t const> separators) const {
+        if (separators.size() != size_) return false;
+        byte_vector expected;
+        put(expected, separators);
+        return std::memcmp(expected.data(), words_, expected.size()) == 0;
     }
+    /// Whether the separators ascend and all else is what put() writes for them, O(n).
+    bool valid() const { return std::is_sorted(bottom_, bottom_ + size_) && valid(separators()); }
+    /// The separators, as they stand.
+    std::span<std::uint64_t const> separators() const noexcept { return {bottom_, static_cast<std::size_t>(size_)}; }
 
 private:
     static constexpr unsigned max_levels = 22;
