@@ -124,15 +124,16 @@ struct inline_work;
 
 // ---- axis::ordered_index, axis::ordered_map, axis::filter ----------------------------------------------------------------
 
-template <class Root /* = linear_spline */, class Leaf /* = linear */, std::size_t KeysPerLeaf /* = 64 */>
+template <class... Options>  // models, root first; keys_per_leaf<64>, fan_out<64>, a last mile
 struct rmi;  // rmi<> is the default
 struct sorted_array;
 struct constant;  // models, for rmi
 struct linear;
 struct linear_spline;
 
-struct skip_list;  // default
-struct btree;
+struct btree;  // default
+struct shared_btree;
+struct skip_list;
 struct std_map;
 
 template <unsigned BitsPerKey /* = 10 */>

@@ -293,7 +293,6 @@ static_assert(unneeded<5>([]<int W>() { return tenon::filter<filter_with<W>>; })
 template <int Without>
 struct model_with {
     static constexpr name_type<Without == 1> name{};
-    template <class Key>
     struct fitted {
         fitted()
         requires(Without != 2)
@@ -305,14 +304,15 @@ struct model_with {
         ~fitted() {}
         std::uint64_t                                      a, b;
         std::conditional_t<Without == 4, char[1], char[8]> padding;
-        std::uint64_t                                      predict(Key, std::uint64_t) const
+        std::uint64_t                                      predict(std::uint64_t, std::uint64_t) const
         requires(Without != 5);
+        bool valid() const
+        requires(Without != 6);
     } __attribute__((packed));
-    template <class Key>
-    static fitted<Key> fit(std::span<Key const>, double)
-    requires(Without != 6);
+    static fitted fit(std::span<std::uint64_t const>, double)
+    requires(Without != 7);
 };
-static_assert(unneeded<6>([]<int W>() { return tenon::regression_model<model_with<W>>; }) == -1);
+static_assert(unneeded<7>([]<int W>() { return tenon::regression_model<model_with<W>>; }) == -1);
 
 // ---- vectors, points, words
 

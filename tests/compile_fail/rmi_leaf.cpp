@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// expect: tenon::rmi: the second parameter, Leaf, must be a regression model
+// expect: tenon::rmi: each parameter must be a regression model
 #include "tenon/ordered_index/rmi.hpp"
 
 struct no_model {

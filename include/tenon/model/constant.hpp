@@ -3,9 +3,9 @@
 #pragma once
 
 #include "tenon/model/concept.hpp"
+#include "tenon/model/slope.hpp"
 
 #include <cstdint>
-#include <span>
 #include <string_view>
 
 namespace tenon {
@@ -23,19 +23,21 @@ namespace tenon {
 struct constant {
     static constexpr std::string_view name = "constant";
 
-    template <index_key Key>
     struct fitted {
         std::uint64_t position = 0;
-        std::uint64_t predict(Key, std::uint64_t limit) const noexcept { return position < limit ? position : limit; }
+        std::uint64_t predict(std::uint64_t, std::uint64_t limit) const noexcept {
+            return position < limit ? position : limit;
+        }
+        bool valid() const noexcept { return true; }
     };
 
-    template <index_key Key>
-    static fitted<Key> fit(std::span<Key const> keys, double scale = 1) noexcept {
-        return {scaled_position(static_cast<double>(keys.size()) / 2, scale, keys.size())};
+    template <number_sequence Keys>
+    static fitted fit(Keys const& keys, double scale = 1) {
+        return {slope::of(scale / 2).times(static_cast<std::uint64_t>(keys.size()), ~std::uint64_t{0} >> 1)};
     }
 };
 
 static_assert(regression_model<constant>);
-static_assert(sizeof(constant::fitted<std::uint64_t>) == 8);
+static_assert(sizeof(constant::fitted) == 8);
 
 }  // namespace tenon

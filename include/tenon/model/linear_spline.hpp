@@ -1,51 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
-// The line from the first key to just past the last.
+// The line from the first key to the last.
 #pragma once
 
 #include "tenon/model/concept.hpp"
+#include "tenon/model/slope.hpp"
 
 #include <cstdint>
-#include <span>
 #include <string_view>
 
 namespace tenon {
 
 /// linear_spline - the straight line through the first and the last key.
 ///
-/// Maps        key -> position; monotone.
+/// Maps        key -> position; monotone whatever its bytes.
 /// Shapes      an origin (the first key) and a slope.
 /// Units       slope in positions per key unit.
 /// Guarantee   predict(first key) = 0, predict(last key) is (n - 1) * scale up to rounding; below the first key 0.
 /// Cost        fit O(1): looks at two keys; predict one multiplication.
-/// Errors      none. Equal, infinitely far or too close keys give slope 0.
+/// Errors      none. Equal keys give slope 0.
 /// Threads     const members may be called concurrently.
-/// On disk     16 bytes: origin (wide_key), slope f64.
-/// Invariants  slope is finite and not negative.
+/// On disk     16 bytes: origin u64, slope (model/slope.hpp).
 /// Use when    keys must be spread over the whole target range, as the root of an rmi must.
 struct linear_spline {
     static constexpr std::string_view name = "linear_spline";
 
-    template <index_key Key>
     struct fitted {
-        wide_key<Key> origin = 0;
-        double        slope  = 0;
-        std::uint64_t predict(Key k, std::uint64_t limit) const noexcept {
-            return scaled_position(key_distance<Key>(k, origin), slope, limit);
+        std::uint64_t origin = 0;
+        slope         rise;
+        std::uint64_t predict(std::uint64_t p, std::uint64_t limit) const noexcept {
+            return rise.times(detail::distance_above(p, origin), limit);
         }
+        bool valid() const noexcept { return true; }
     };
 
-    template <index_key Key>
-    static fitted<Key> fit(std::span<Key const> keys, double scale = 1) noexcept {
-        if (keys.empty()) return {};
-        auto const   origin = static_cast<wide_key<Key>>(keys.front());
-        double const width  = key_distance<Key>(keys.back(), origin);
-        double const rise   = static_cast<double>(keys.size() - 1) * scale;
-        double const slope  = width > 0 ? rise / width : 0;
-        return {origin, slope <= 1e308 ? slope : 0};
+    template <number_sequence Keys>
+    static fitted fit(Keys const& keys, double scale = 1) {
+        auto const n = static_cast<std::uint64_t>(keys.size());
+        if (n == 0) return {};
+        std::uint64_t const first = keys[0], width = keys[n - 1] - first;
+        if (width == 0) return {first, {}};
+        return {first, slope::of(static_cast<double>(n - 1) * scale / static_cast<double>(width))};
     }
 };
 
 static_assert(regression_model<linear_spline>);
-static_assert(sizeof(linear_spline::fitted<std::uint64_t>) == 16);
+static_assert(sizeof(linear_spline::fitted) == 16);
 
 }  // namespace tenon
