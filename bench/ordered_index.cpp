@@ -571,6 +571,7 @@ int main(int argc, char** argv) {
     facts.add("look-ups", atlas::human_count(how.queries) + " in random order, best of " + std::to_string(how.passes));
     facts.add("seed", std::to_string(how.seed));
     facts.print();
+    std::fflush(stdout);
 
     std::vector<row>         rows;
     std::vector<std::string> names;
