@@ -43,14 +43,16 @@ struct index_answers {
 /// Any policy over one key type; the suite is compiled once for each type, not for each policy.
 template <index_key Key>
 struct index_under_test {
-    virtual ~index_under_test()                                                             = default;
-    virtual std::string_view    name() const                                                = 0;
-    virtual result<byte_vector> build(std::span<Key const>) const                           = 0;
-    virtual result<void>        open(byte_view model, std::span<Key const>)                 = 0;
-    virtual index_answers       ask(Key const&) const                                       = 0;
-    virtual void                batch(std::span<Key const>, std::span<std::uint64_t>) const = 0;
-    virtual result<void>        validate() const                                            = 0;
-    virtual bool                right_whatever_the_model() const                            = 0;
+    virtual ~index_under_test()                                   = default;
+    virtual std::string_view    name() const                      = 0;
+    virtual result<byte_vector> build(std::span<Key const>) const = 0;
+    /// nullopt: the policy has no such build.
+    virtual std::optional<result<byte_vector>> build_in_place(std::span<Key const>) const                  = 0;
+    virtual result<void>                       open(byte_view model, std::span<Key const>)                 = 0;
+    virtual index_answers                      ask(Key const&) const                                       = 0;
+    virtual void                               batch(std::span<Key const>, std::span<std::uint64_t>) const = 0;
+    virtual result<void>                       validate() const                                            = 0;
+    virtual bool                               right_whatever_the_model() const                            = 0;
 };
 
 template <class Policy, index_key Key>
@@ -60,7 +62,12 @@ struct index_adapter final : index_under_test<Key> {
 
     std::string_view    name() const override { return Policy::name; }
     result<byte_vector> build(std::span<Key const> keys) const override { return Policy::template build<Key>(keys); }
-    result<void>        open(byte_view model, std::span<Key const> keys) override {
+    std::optional<result<byte_vector>> build_in_place(std::span<Key const> keys) const override {
+        if constexpr (requires { Policy::template build_in_place<Key>(keys); })
+            return Policy::template build_in_place<Key>(keys);
+        else return std::nullopt;
+    }
+    result<void> open(byte_view model, std::span<Key const> keys) override {
         auto made = view::open(model, keys);
         if (!made) return fail(made.error());
         view const copy(*std::move(made));  // copies are views as well
@@ -160,6 +167,28 @@ std::string index_ask_complaint(index_under_test<Key>& index, Maker& maker, inde
     return {};
 }
 
+/// Opens a model that was just built, and asks, at last in ascending order.
+template <class Maker, class Key = typename Maker::key_type>
+void check_index_model(index_under_test<Key>& index, Maker& maker, std::span<Key const> sorted, byte_view model,
+                       index_questions<Key>& asked, std::size_t every, std::string const& what, report& r) {
+    aligned_copy bytes(model);
+    auto const   opened = index.open(bytes.view(), sorted);
+    if (!r.check(opened.has_value(),
+                 what + ": open must take what build made" + (opened ? "" : ": " + opened.error().message)))
+        return;
+    auto const valid = index.validate();
+    r.check(valid.has_value(),
+            what + ": validate must accept what build made" + (valid ? "" : ": " + valid.error().message));
+    auto wrong = index_ask_complaint(index, maker, asked, sorted.size(), every);
+    r.check(wrong.empty(), what + ": " + wrong);
+    wrong = index_batch_complaint(index, maker, asked);
+    r.check(wrong.empty(), what + ": " + wrong);
+    if (sorted.size() > 2'000) return;
+    asked.sort();
+    wrong = index_batch_complaint(index, maker, asked);
+    r.check(wrong.empty(), what + ", asked in ascending order: " + wrong);
+}
+
 /// Builds over `keys`, opens, and asks.
 template <class Maker, class Key = typename Maker::key_type>
 void check_index_over(index_under_test<Key>& index, Maker& maker, std::span<Key const> keys, std::size_t offset,
@@ -173,24 +202,15 @@ void check_index_over(index_under_test<Key>& index, Maker& maker, std::span<Key 
     auto const again = index.build(keys);
     r.check(again.has_value() && *again == *model,
             what + ": equal keys must give equal bytes, wherever they lie and however often");
-    aligned_copy bytes(*model);
-    auto const   opened = index.open(bytes.view(), sorted);
-    if (!r.check(opened.has_value(),
-                 what + ": open must take what build made" + (opened ? "" : ": " + opened.error().message)))
-        return;
-    auto const valid = index.validate();
-    r.check(valid.has_value(),
-            what + ": validate must accept what build made" + (valid ? "" : ": " + valid.error().message));
-
     asked.answer(sorted);
-    auto wrong = index_ask_complaint(index, maker, asked, sorted.size(), every);
-    r.check(wrong.empty(), what + ": " + wrong);
-    wrong = index_batch_complaint(index, maker, asked);
-    r.check(wrong.empty(), what + ": " + wrong);
-    if (sorted.size() > 2'000) return;
-    asked.sort();
-    wrong = index_batch_complaint(index, maker, asked);
-    r.check(wrong.empty(), what + ", asked in ascending order: " + wrong);
+    check_index_model(index, maker, sorted, byte_view(*model), asked, every, what, r);
+    if (auto const in_place = index.build_in_place(sorted)) {
+        if (!r.check(in_place->has_value(), what + ": build_in_place must take sorted keys")) return;
+        check_index_model(index, maker, sorted, byte_view(**in_place), asked, every, what + ", built in place", r);
+        if (sorted.size() > 300) return;
+        check_index_model(index, maker, keys, byte_view(**in_place), asked, 8 * every,
+                          what + ", built in place and opened elsewhere", r);
+    }
 }
 
 /// Special keys and what lies around them, and around each `step`-th of `keys`.
@@ -460,6 +480,11 @@ void check_index_other_keys(index_under_test<Key>& index, std::string const& wha
         r.check(!opened && opened.error().kind == errc::corrupt,
                 what + ": open must refuse keys with another " + (at == 0 ? "first" : "last") + " key");
     };
+    index_questions<Key> none(special);
+    none.answer({});
+    auto const empty = index.build({});
+    if (r.check(empty.has_value(), what + ": build must take no keys"))
+        check_index_model(index, maker, std::span<Key const>(), byte_view(*empty), none, 1, what + ", a null span", r);
     names_both(0, special[0]);
     names_both(3, special.back());
 }
