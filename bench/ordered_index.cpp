@@ -350,7 +350,7 @@ std::vector<contestant> contestants() {
         ours<tenon::static_tree<tenon::compressed_separators>>("static_tree, compressed"),
 #endif
 #if __has_include("tenon/ordered_index/hybrid.hpp")
-        ours<tenon::hybrid>("hybrid"),
+        ours<tenon::hybrid<>>("hybrid"),
 #endif
     };
     return out;

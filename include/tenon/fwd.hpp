@@ -41,9 +41,9 @@ template <auto... Members>
 struct columns;
 template <auto... Members>
 struct key_of;  // made by tenon::key<&row::a, &row::b>
-template <auto Key, class Index /* = rmi<> */>
+template <auto Key, class Index /* = hybrid<> */>
 struct primary;
-template <auto Key, class Index /* = rmi<> */>
+template <auto Key, class Index /* = hybrid<> */>
 struct ordered;
 template <auto Key, class Text /* = inverted */>
 struct text;
@@ -125,7 +125,11 @@ struct inline_work;
 // ---- axis::ordered_index, axis::ordered_map, axis::filter ----------------------------------------------------------------
 
 template <class... Options>  // models, root first; keys_per_leaf<64>, fan_out<64>, a last mile
-struct rmi;  // rmi<> is the default
+struct rmi;
+template <class Router /* = radix_router */>
+struct hybrid;  // hybrid<> is the default
+template <class Separators /* = exact_separators */>
+struct static_tree;
 struct sorted_array;
 struct constant;  // models, for rmi
 struct linear;

@@ -6,8 +6,8 @@
 #include "tenon/file/posix.hpp"
 #include "tenon/filter/bloom.hpp"
 #include "tenon/metric/cosine.hpp"
-#include "tenon/ordered_index/rmi.hpp"
-#include "tenon/ordered_map/skip_list.hpp"
+#include "tenon/ordered_index/hybrid.hpp"
+#include "tenon/ordered_map/btree.hpp"
 #include "tenon/page_store/checksummed.hpp"
 #include "tenon/page_store/mmap.hpp"
 #include "tenon/spatial_index/packed_rtree.hpp"
@@ -23,8 +23,8 @@ using page_store    = checksummed<mmap_store<>>;
 using wal           = segmented_wal<>;
 using concurrency   = mvcc<serializable>;
 using work          = background;
-using ordered_index = rmi<>;
-using ordered_map   = skip_list;  ///< memtables
+using ordered_index = hybrid<>;
+using ordered_map   = btree;  ///< memtables
 using filter        = bloom<>;
 using spatial_index = packed_rtree<>;
 using text_index    = inverted;

@@ -32,7 +32,7 @@ struct columns {
     using schema_type = schema<Members...>;
 };
 
-/// The primary key: unique, and the order in which rows are stored. `tenon::primary<&place::id, tenon::rmi<>>`, or
+/// The primary key: unique, and the order in which rows are stored. `tenon::primary<&place::id, tenon::hybrid<>>`, or
 /// `tenon::primary<tenon::key<&line::order, &line::number>>` for a composite one.
 template <auto Key, class Index = defaults::ordered_index>
 struct primary {
@@ -107,7 +107,7 @@ struct ordered : index<Key, typename detail::ordered_of<typename key_for<Key>::v
                   "time or a tuple of these, or specialise tenon::key_codec");
     static_assert(
         ordered_index<Index>,
-        "tenon::ordered<>: takes a member and a position index policy, such as tenon::rmi<> or tenon::sorted_array");
+        "tenon::ordered<>: takes a member and a position index policy, such as tenon::hybrid<> or tenon::sorted_array");
 };
 
 /// Rows by their words: `view.search<&place::name>("new york")`.
@@ -230,7 +230,7 @@ struct table {
                   "or specialise tenon::key_codec");
     static_assert(
         ordered_index<index_type>,
-        "tenon::table: tenon::primary takes a position index policy, such as tenon::rmi<> or tenon::sorted_array");
+        "tenon::table: tenon::primary takes a position index policy, such as tenon::hybrid<> or tenon::sorted_array");
     static_assert(
         []<class... I>(std::type_identity<std::tuple<I...>>) {
             return (detail::covers<schema_type, typename I::key_type>::value && ...);

@@ -5,9 +5,11 @@
 #include "tenon/ordered_index/concept.hpp"
 #include "tenon/ordered_index/line_index.hpp"
 #include "tenon/ordered_index/position_index.hpp"
+#include "tenon/ordered_index/radix_router.hpp"
 
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace tenon {
@@ -26,11 +28,16 @@ namespace tenon {
 /// On disk     "tenonidx" version 2, name "hybrid", docs/formats/hybrid.md
 /// Invariants  those of line_node, key_tree and radix_router; the nodes' lines follow each other from 0.
 /// Source      static B+-trees (Slotin, 2022), learned indexes (Kraska et al., 2018), frame of reference (Goldstein et al., 1998).
-/// Use when    always, unless every byte counts (pgm) or keys are very few (sorted_array).
+/// Use when    always, unless every byte counts (pgm) or keys are very few (sorted_array). hybrid<key_tree> leaves the learned router out:
+///             a few bytes less, a few nanoseconds more.
+template <class Router = radix_router>
 struct hybrid {
+    static_assert(std::is_same_v<Router, radix_router> || std::is_same_v<Router, key_tree>,
+                  "tenon::hybrid: Router must be tenon::radix_router (learned) or tenon::key_tree (exact)");
+
     using policy_axis                                = axis::ordered_index;
-    static constexpr std::string_view name           = "hybrid";
-    static constexpr bool             learned_router = true;
+    static constexpr bool             learned_router = std::is_same_v<Router, radix_router>;
+    static constexpr std::string_view name           = learned_router ? "hybrid" : "hybrid<tree>";
     static constexpr node_kind        thresholds     = node_kind::mixed;  ///< as the keys ask for
 
     template <index_key Key>
@@ -53,6 +60,6 @@ struct hybrid {
     }
 };
 
-static_assert(ordered_index<hybrid>);
+static_assert(ordered_index<hybrid<>> && ordered_index<hybrid<key_tree>>);
 
 }  // namespace tenon
