@@ -112,7 +112,7 @@ concept text_key =
      (key_encodable<K>));
 
 template <text_key K>
-byte_view text_of(K const& k) noexcept {
+byte_view text_bytes(K const& k) noexcept {
     if constexpr (std::same_as<K, uuid>) return std::as_bytes(std::span(k.bytes));
     else return {reinterpret_cast<std::byte const*>(k.data()), k.size()};
 }
@@ -155,7 +155,7 @@ struct projection {
             auto const value = static_cast<std::uint64_t>(detail::packed(k)) << (64 - 8 * detail::packed_size<K>);
             return skip >= 8 ? 0 : value << (8 * skip);
         } else if constexpr (detail::text_key<K>) {
-            return detail::word_at(detail::text_of(k), skip);
+            return detail::word_at(detail::text_bytes(k), skip);
         } else {
             return detail::word_at(encode_key(k), skip);
         }
@@ -171,7 +171,7 @@ struct projection {
                 high != 0 ? std::countl_zero(high) : 64 + std::countl_zero(static_cast<std::uint64_t>(differ));
             return std::min<std::size_t>(static_cast<std::size_t>(zeros) / 8, detail::packed_size<K>);
         } else if constexpr (detail::text_key<K>) {
-            return detail::common_bytes(detail::text_of(a), detail::text_of(b));
+            return detail::common_bytes(detail::text_bytes(a), detail::text_bytes(b));
         } else {
             return detail::common_bytes(encode_key(a), encode_key(b));
         }
