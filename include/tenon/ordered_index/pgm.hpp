@@ -100,9 +100,7 @@ struct pgm {
         detail::segment_head head;
         auto out = detail::segment_store::put(pieces, detail::segment_store::separators(pieces), keys.size(), head);
         if (!out) return out;
-        auto const header = index_header::of(name, keys, out->size());
-        std::memcpy(out->data(), &header, sizeof header);
-        std::memcpy(out->data() + sizeof header, &head, sizeof head);
+        detail::segment_store::finish(*out, index_header::of(name, keys, out->size()), head);
         return out;
     }
     /// An index over a vector, an array or a span of the caller's.

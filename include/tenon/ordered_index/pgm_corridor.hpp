@@ -141,7 +141,7 @@ public:
     bool covers(std::uint64_t x, std::uint64_t rank) const noexcept {
         auto const room = static_cast<std::int64_t>(rank) + epsilon_ - high_.from.y,
                    need = static_cast<std::int64_t>(rank) - epsilon_ - low_.from.y;
-        return (held(high_.rise(x)) < room) & (held(low_.rise(x)) >= need);
+        return held(high_.rise(x)) < room && held(low_.rise(x)) >= need;
     }
 
     bool add(std::uint64_t x, std::uint64_t rank, std::uint64_t low) {

@@ -229,6 +229,12 @@ public:
         return out;
     }
 
+    /// Fills in both headers.
+    static void finish(byte_vector& model, index_header const& header, segment_head const& head) noexcept {
+        std::memcpy(model.data(), &header, sizeof header);
+        std::memcpy(model.data() + sizeof header, &head, sizeof head);
+    }
+
     /// O(1), over untrusted bytes that begin with a checked header. Nothing is said about what lies behind the records, at `end`.
     static result<segment_store> open(index_header const& header, byte_view model, std::uint64_t& end) {
         std::span<segment_head const> heads;
@@ -281,10 +287,8 @@ public:
         auto const wrong = [](std::uint64_t segment, char const* how) {
             return fail(errc::corrupt, {"segment ", segment, " of the position index ", how, "; build it again"});
         };
-        std::uint64_t              rank = 0;
-        std::vector<std::uint64_t> separators;
-        for (std::uint64_t i = 0; i < head_.segments; ++i) separators.push_back(tree_.separator(i));
-        if (!tree_.valid(separators)) return wrong(0, "lies under a tree that does not lead to it");
+        std::uint64_t rank = 0;
+        if (!tree_.valid(tree_.separators())) return wrong(0, "lies under a tree that does not lead to it");
         if (keys.size() > 0 && (head_.segments == 0 || head_.origin != keys[0]))
             return wrong(0, "does not begin with the first key");
         for (std::uint64_t i = 0; i < head_.segments; ++i) {
