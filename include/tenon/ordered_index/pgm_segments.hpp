@@ -81,8 +81,8 @@ struct segment_piece {
     std::int64_t  least = 0, most = 0;  ///< of lower_bound(p) - slope.times(p - origin) over all p it answers for
 };
 
-/// Fills in least and most from the keys of ranks [piece.rank, end), which lie in [origin, last]. Precondition: the slope's product over
-/// all of the piece is less than 2^62.
+/// Fills in least and most from the keys of ranks [piece.rank, end), which lie in [origin, last]. Precondition: none of their products
+/// with the slope reaches 2^62.
 ///
 /// Between two stored keys a < b lower_bound is the rank of b and the slope's product only grows, so a + 1 and b bound the gap; a
 /// later duplicate gives a weaker bound below and the right one above. The keys equal to `last` have no gap behind them here.
@@ -298,8 +298,9 @@ public:
             if (last < origin || (i > 0 && last <= tree_.separator(i - 1)))
                 return wrong(i, "does not follow the one before it");
             segment_piece piece{origin, last, rank, record.slope(), 0, 0};
-            if (piece.slope.times(last - origin) == segment_slope::limit) return wrong(i, "is too steep");
             while (rank < keys.size() && keys[rank] <= last) ++rank;
+            auto const far = rank == piece.rank ? origin : keys[rank - 1] < last ? keys[rank - 1] + 1 : last;
+            if (piece.slope.times(far - origin) == segment_slope::limit) return wrong(i, "is too steep");
             prove_segment(piece, keys, rank);
             auto const top = static_cast<std::int64_t>(record.top());
             if (top < piece.most || top - piece.least > static_cast<std::int64_t>(head_.width))

@@ -40,7 +40,7 @@ public:
         auto const n = separators.size();
         shape      best;
         entries.clear();
-        if (n < 64 || n >= crowded) return best;
+        if (n <= 8 || n >= crowded) return best;
         std::vector<std::uint32_t> tried;
         std::uint64_t              most = 0;
         for (std::size_t const trim : {std::size_t{0}, n / 1000 + 1, n / 50 + 1}) {
