@@ -49,7 +49,109 @@ void same(Map const& map, Model const& model) {
     REQUIRE_FALSE(c.valid());
 }
 
+/// Does something to the map in the middle of an operation, at the comparison that is chosen, as another thread might.
+struct meddling_less {
+    static inline int                   countdown = -1;
+    static inline std::function<void()> meddle;
+
+    bool operator()(std::uint64_t a, std::uint64_t b) const {
+        if (countdown >= 0 && countdown-- == 0) meddle();
+        return a < b;
+    }
+};
+
+/// Fifty keys in a cluster around `k`, which split its leaf and those beside it.
+template <class Map>
+void crowd(Map& map, std::uint64_t k) {
+    for (std::uint64_t i = 1; i <= 50; ++i) map.insert(k + i, 0), map.insert(k - i, 0);
+}
+
 }  // namespace
+
+TEST_CASE_TEMPLATE("a look-up that a writer disturbs at any comparison is right", Policy, btree, shared_btree) {
+    constexpr std::uint64_t keys = 3000, gap = 1000;
+    for (std::uint64_t probe : {1u, 700u, 1499u, 1500u, 2980u}) {
+        CAPTURE(probe);
+        int disturbed = 0;
+        for (int at = 0; at < 30; ++at) {
+            CAPTURE(at);
+            using map_type = typename Policy::template map<std::uint64_t, int, meddling_less>;
+            map_type   map;
+            auto const k = probe * gap;
+            for (std::uint64_t i = 0; i < keys; ++i) map.insert(hash_u64(i) % keys * gap, 0);
+            for (std::uint64_t i = 0; i < keys; ++i) map.insert(i * gap, 0);
+            int  operation = 0;
+            auto c         = map.cursor();
+            for (auto const& run : std::vector<std::function<void()>>{
+                     [&] { REQUIRE(map.find(k) != nullptr); },
+                     [&] {
+                         c.seek(k);
+                         REQUIRE(c.valid());
+                         REQUIRE(c.key() == k);
+                     },
+                     [&] {
+                         c.seek_before(k);
+                         REQUIRE(c.valid());
+                         REQUIRE(c.key() < k);
+                         REQUIRE(c.key() >= k - gap);
+                     },
+                     [&] {
+                         c.seek(k - gap / 2);  // absent: may stand before or after what was put there meanwhile
+                         REQUIRE(c.valid());
+                         REQUIRE(c.key() >= k - gap / 2);
+                         REQUIRE(c.key() <= k);
+                     },
+                 }) {
+                CAPTURE(operation);
+                meddling_less::meddle = [&] {
+                    ++disturbed;
+                    auto const cluster =
+                        k - (operation % 2 == 0 ? 60u : 200u) - static_cast<unsigned>(operation) * 110u;
+                    crowd(map, cluster);
+                    crowd(map, k + 100 + static_cast<unsigned>(operation) * 110u);
+                };
+                meddling_less::countdown = at;
+                run();
+                meddling_less::countdown = -1;
+                ++operation;
+            }
+        }
+        CHECK(disturbed > 40);
+    }
+}
+
+TEST_CASE("an insertion that another one disturbs at any comparison keeps order and loses nothing") {
+    for (std::uint64_t probe : {0u, 1u, 700u, 1499u, 2999u}) {
+        CAPTURE(probe);
+        for (int at = 0; at < 30; ++at) {
+            CAPTURE(at);
+            shared_btree::map<std::uint64_t, int, meddling_less> map;
+            std::map<std::uint64_t, int>                         model;
+            auto const                                           put = [&](std::uint64_t k, int v) {
+                map.insert(k, v);
+                model.emplace(k, v);
+            };
+            auto const k = 1000 + probe * 1000 + 500;
+            for (std::uint64_t i = 0; i < 3000; ++i) put(1000 + hash_u64(i) % 3000 * 1000, 0);
+            for (int same_key = 0; same_key < 2; ++same_key) {
+                bool disturbed        = false;
+                meddling_less::meddle = [&] {
+                    disturbed = true;
+                    if (same_key == 1) put(k + 7, 2);
+                    for (std::uint64_t i = 1; i <= 50; ++i) put(k + 10 * i, 1), put(k - 3 * i, 1);
+                };
+                meddling_less::countdown   = at;
+                auto const [place, is_new] = map.insert(k + 7 * static_cast<unsigned>(same_key), 3);
+                meddling_less::countdown   = -1;
+                REQUIRE(is_new == !(same_key == 1 && disturbed));
+                REQUIRE(*place == (is_new ? 3 : 2));
+                model.emplace(k + 7 * static_cast<unsigned>(same_key), 3);
+            }
+            same(map, model);
+            REQUIRE(map.size() == model.size());
+        }
+    }
+}
 
 TEST_CASE_TEMPLATE("a B+-tree is read while it is written", Policy, btree, shared_btree) {
     for (std::uint64_t seed : {1u, 2u}) {

@@ -225,7 +225,7 @@ private:
         return low;
     }
     template <class Probe>
-    found look(node const& l, unsigned n, Probe const& probe) const {
+    found look(leaf const& l, unsigned n, Probe const& probe) const {
         auto const at = rank<false>(l, n, probe);
         if (at >= n) return {at, nullptr};
         if constexpr (Probe::has_word) {
@@ -242,12 +242,10 @@ private:
         auto const* p = reinterpret_cast<char const*>(n);
         for (std::size_t line = 64; line < 64 + room * 8; line += 64) __builtin_prefetch(p + line);
     }
-    /// The leaf that `choose(inner node, its size)` leads to, as it was at one moment; null in an empty map. Each attempt begins
-    /// with start().
-    template <class Choose, class Start>
-    seen<leaf> reach(Choose const& choose, Start const& start) const {
+    /// The leaf that `choose(inner node, its size)` leads to, as it was at one moment; null in an empty map.
+    template <class Choose>
+    seen<leaf> reach(Choose const& choose) const {
         for (;;) {
-            start();
             node* n = root_.load(std::memory_order_acquire);
             if (n == nullptr) return {};
             auto v = n->version.stable();
@@ -266,10 +264,6 @@ private:
             }
             if (!changed) return {static_cast<leaf*>(n), v};
         }
-    }
-    template <class Choose>
-    seen<leaf> reach(Choose const& choose) const {
-        return reach(choose, [] {});
     }
     template <class Probe>
     seen<leaf> leaf_of(Probe const& probe) const {
@@ -315,20 +309,12 @@ private:
             if (try_rank(c, l, rank<true>(*l.at, l.at->size(), probe))) return;
         }
     }
-    /// The leaf of the last lesser key: right of the last lesser entry on every level. Below the left of an equal entry the key is
-    /// greater than all, and need not share what they share.
+    /// The leaf of the last lesser key: right of the last lesser entry on every level.
     template <class Probe>
     void stand_before(cursor_type& c, Probe const& probe) const {
         for (;;) {
-            bool       beyond  = false;
-            auto const rank_in = [&](node const& at, unsigned n) {
-                if (beyond) return n;
-                auto const f = look(at, n, probe);
-                beyond       = f.entry != nullptr;
-                return f.rank;
-            };
-            auto const l = reach(rank_in, [&] { beyond = false; });
-            auto const n = l.at == nullptr ? 0 : rank_in(*l.at, l.at->size());
+            auto const l = reach([&](inner const& i, unsigned n) { return rank<false>(i, n, probe); });
+            auto const n = l.at == nullptr ? 0 : rank<false>(*l.at, l.at->size(), probe);
             if (n > 0 ? try_entry(c, l, n - 1) : (l.at == nullptr || l.is_still()) && c.stand_nowhere()) return;
         }
     }
