@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Index a sorted array of your own with a learned index, and look keys up. Nothing else of tenon is needed.
-#include "tenon/ordered_index/rmi.hpp"
+#include "tenon/ordered_index/hybrid.hpp"
 
 #include <cstdio>
+#include <string>
 #include <vector>
 
 int main() {
-    std::vector<std::uint64_t> keys;
+    tenon::placed_vector<std::uint64_t> keys;  // a std::vector on huge pages; any vector, array or span will do
     for (std::uint64_t i = 0; i < 1'000'000; ++i) keys.push_back(i * i);
 
-    auto index = tenon::rmi<>::over(keys);  // borrows the keys, owns about half a byte for each
+    auto index = tenon::hybrid<>::over(keys);  // borrows the keys, owns about a fifth of a byte for each
     if (!index) return std::fprintf(stderr, "%s\n", index.error().message.c_str()), 1;
 
     auto const at = index->find(123'456ULL * 123'456ULL);
@@ -18,9 +19,13 @@ int main() {
     auto const next = index->lower_bound(1'000'001);
     std::printf("the first square from 1000001 on is %llu\n", static_cast<unsigned long long>(keys[next]));
 
-    auto const s = index->stats();
-    std::printf("%llu keys, %llu leaves, a look-up searches at most %llu positions, %llu bytes\n",
-                static_cast<unsigned long long>(s.keys), static_cast<unsigned long long>(s.leaves),
-                static_cast<unsigned long long>(s.max_error), static_cast<unsigned long long>(s.model_bytes));
-    return at == 123'456 && keys[next] == 1'002'001 ? 0 : 1;
+    std::vector<std::uint64_t> wanted{0, 1, 2, 3, 4}, found(wanted.size());
+    index->batch(wanted, found);  // many look-ups at a time, three to five times as fast as one by one
+    std::printf("4 stands at position %llu\n", static_cast<unsigned long long>(found[4]));
+    std::printf("%s\n", index->explain().c_str());
+
+    std::vector<std::string> const words{"ant", "bee", "bee", "cat"};  // keys of any type that has an order
+    auto const                     names = tenon::hybrid<>::over(words);
+    std::printf("\"bee\" is there %llu times\n", static_cast<unsigned long long>(names->count("bee")));
+    return at == 123'456 && keys[next] == 1'002'001 && found[4] == 2 && names->count("bee") == 2 ? 0 : 1;
 }
