@@ -96,8 +96,12 @@ public:
     template <index_key Key>
     static result<byte_vector> build_with(std::span<Key const> keys, std::uint64_t leaf_keys) {
         if (auto sorted = check_sorted(keys); !sorted) return fail(std::move(sorted).error());
-        auto const counts = detail::rmi_counts<models::depth>(keys.size(), leaf_keys, recipe::next_models);
-        return builder::build(index_header::of(name, keys, 0), projected_keys<Key>(keys), counts);
+        return builder::build(index_header::of(name, keys, 0), projected_keys<Key>(keys),
+                              counts_for(keys.size(), leaf_keys));
+    }
+    /// How many models each layer then has, root first.
+    static auto counts_for(std::uint64_t keys, std::uint64_t leaf_keys) noexcept {
+        return detail::rmi_counts<models::depth>(keys, leaf_keys, recipe::next_models);
     }
     /// An index over a vector, an array or a span of the caller's.
     ///

@@ -192,6 +192,7 @@ class rmi_locator<detail::rmi_models<Models...>> {
     using layers = detail::rmi_layers<Models...>;
 
 public:
+    using rmi_models_type                   = detail::rmi_models<Models...>;
     static constexpr std::size_t      depth = sizeof...(Models);
     static constexpr std::string_view name  = detail::rmi_name<detail::rmi_models<Models...>>::value.view();
 
@@ -216,6 +217,10 @@ public:
         return layers_.leaf_at(place).window(p, keys_);
     }
 
+    /// The bytes of a model with so many models in each layer.
+    static std::uint64_t bytes_for(std::array<std::uint64_t, depth> const& counts) noexcept {
+        return layers::offsets(counts).back();
+    }
     std::uint64_t leaves() const noexcept { return layers_.counts().back(); }
     rmi_stats     stats() const noexcept {
         rmi_stats s{keys_, leaves(), 0, 0, 0, bytes_};

@@ -22,18 +22,21 @@ inline double rough_log2(double v) noexcept {
     return exponent + static_cast<double>(bits & ((std::uint64_t{1} << 52) - 1)) * 0x1p-52;
 }
 
-/// Cache lines of keys that a search of `error` + 1 positions reads, from keys of `key_bytes`, by a last mile's name. Halving reads a line
-/// at each step until the rest fits into one; searches that start in the middle are charged for half of the window.
-inline double last_mile_lines(std::string_view mile, double error, double key_bytes) noexcept {
+/// Cache lines of keys that halving reads for `error` + 1 positions: a line at each step until the rest fits into one.
+inline double halving_lines(double error, double key_bytes) noexcept {
     double const lines = error * key_bytes / 64;
-    if (lines <= 1) return 1 + lines / 2;
-    double const halving = 1.5 + rough_log2(lines);
-    if (mile == last_mile::exponential::name) {
-        double const typical = lines / 4 < 1 ? 1 : lines / 4;
-        return 1.5 + 2 * rough_log2(typical);
-    }
-    if (mile == last_mile::interpolation::name) return halving < 5 ? halving + 1 : 5 + rough_log2(lines / 64);
-    return halving;
+    return lines <= 1 ? 1 + lines / 2 : 1.5 + rough_log2(lines);
+}
+/// The same for steps that double from a place `off` positions away, and then halving.
+inline double galloping_lines(double off, double key_bytes) noexcept {
+    double const lines = off * key_bytes / 64;
+    return lines <= 1 ? 1 + lines / 2 : 1.5 + 2 * rough_log2(lines);
+}
+/// By a last mile's name, where no more is known than the window: its middle is a quarter of it away from the answer, on average.
+/// What interpolation saves depends on the keys; it is counted as halving.
+inline double last_mile_lines(std::string_view mile, double error, double key_bytes) noexcept {
+    return mile == last_mile::exponential::name ? galloping_lines(error / 4, key_bytes)
+                                                : halving_lines(error, key_bytes);
 }
 
 /// A number with one or two digits behind the point.
