@@ -121,6 +121,15 @@ public:
         --used_;
         if (--c.used == 0 && cells_ - used_ >= c.capacity + per_chunk / 4) drop(i);
     }
+    /// Whether so few cells are in use that those of the upper chunks had better move down.
+    bool sparse() const noexcept { return chunks_.size() > 1 && used_ < cells_ / 2; }
+    /// A number in a lower chunk to move a cell to, so that upper chunks run empty; the same number where there is none.
+    std::uint32_t lower(std::uint32_t id) noexcept {
+        auto const enough = (used_ + used_ / 4) / per_chunk + 1;
+        if (id >> bits < enough) return id;
+        while (chunks_[lowest_].used == chunks_[lowest_].capacity) ++lowest_;
+        return lowest_ < enough ? take() : id;
+    }
     /// Gives all memory back. Precondition: no cell holds anything.
     void release() noexcept {
         for (std::size_t i = 0; i < chunks_.size(); ++i)

@@ -99,6 +99,43 @@ void learned_move(T* from, T* to, std::size_t n) noexcept {
     }
 }
 
+/// The bytes of an object of 8 bytes.
+template <class T>
+long long learned_bits(T const& value) noexcept {
+    static_assert(sizeof(T) == 8);
+    long long bits;
+    std::memcpy(&bits, static_cast<void const*>(&value), sizeof bits);
+    return bits;
+}
+
+inline namespace TENON_SIMD_FLAGS {
+/// Puts a value at place `at` of Room places, those behind it one place on, the last one out; `fill`: copies of it behind it instead.
+/// Without branches, which would wait for memory: the place comes out of keys that were just read.
+template <unsigned Room, class T>
+void learned_spread(T* v, unsigned at, bool fill, T const& value) noexcept {
+#if defined(__AVX512F__)
+    if constexpr (Room == 16 && sizeof(T) == 8) {
+        auto const bit   = 1u << at;
+        auto const stay  = fill ? bit - 1 : ~bit;  // lanes that take the next of the old values
+        auto const one   = _mm512_set1_epi64(learned_bits(value));
+        auto const low   = _mm512_loadu_si512(v);
+        auto const high  = _mm512_loadu_si512(v + (at < 8 ? 7 : 8));
+        auto const lows  = _mm512_mask_expand_epi64(one, static_cast<__mmask8>(stay), low);
+        auto const highs = _mm512_mask_expand_epi64(one, static_cast<__mmask8>(stay >> 8), high);
+        _mm512_storeu_si512(v, lows);
+        _mm512_storeu_si512(v + 8, highs);
+        return;
+    }
+#endif
+    T const one = value;
+    for (unsigned i = Room - 1; i > 0; --i) {
+        auto const* const from = i > at ? (fill ? &one : v + i - 1) : i == at ? &one : v + i;
+        std::memcpy(static_cast<void*>(v + i), static_cast<void const*>(from), sizeof(T));
+    }
+    if (at == 0) std::memcpy(static_cast<void*>(v), static_cast<void const*>(&one), sizeof(T));
+}
+}  // namespace TENON_SIMD_FLAGS
+
 /// The entries of a block: up to `room`, sorted, keys apart from values, numbers apart from keys where they do not tell all.
 ///
 /// Invariant of plain numbers (exact): places from the count up to `room` repeat the last key, so that a search needs no count.
@@ -136,8 +173,8 @@ struct learned_block {
     /// Adds an entry to n < room others.
     static void insert(std::byte* b, unsigned n, unsigned at, std::uint64_t w, Key&& key, Value&& value) noexcept {
         if constexpr (Order::exact && learned_plain<Value> && sizeof(Value) <= 16) {
-            insert_flat(keys(b), n, at, key);
-            spread_flat(values(b), at, std::move(value));
+            learned_spread<room>(keys(b), at, at == n, key);  // a new greatest key also becomes the padding
+            learned_spread<room>(values(b), at, false, value);
             return;
         }
         move(b, at, b, at + 1, n - at);
@@ -177,21 +214,6 @@ struct learned_block {
             for (unsigned i = 0; i < room; ++i) less += (Order::ascending ? k[i] < key : k[i] > key) ? 1u : 0u;
         }
         return less;
-    }
-
-private:
-    /// Without branches that depend on the place: those would wait for memory.
-    static void insert_flat(Key* k, unsigned n, unsigned at, Key const& key) noexcept {
-        auto const            wanted = key;
-        auto const            last   = at == n;  // a new greatest key also becomes the padding
-        std::array<Key, room> old;
-        std::memcpy(old.data(), k, sizeof old);
-        k[0] = at == 0 ? wanted : old[0];
-        for (unsigned i = 1; i < room; ++i) k[i] = i < at ? old[i] : (i == at || last) ? wanted : old[i - 1];
-    }
-    static void spread_flat(Value* v, unsigned at, Value&& value) noexcept {
-        learned_move(v + at, v + at + 1, room - 1 - at);
-        std::construct_at(v + at, std::move(value));
     }
 };
 

@@ -75,6 +75,7 @@ public:
         std::swap(root_, other.root_);
         std::swap(first_, other.first_);
         std::swap(last_, other.last_);
+        std::swap(swept_, other.swept_);
         std::swap(depth_, other.depth_);
         std::swap(size_, other.size_);
     }
@@ -84,9 +85,9 @@ public:
         leaves_.release();
         inners_.release();
         root_  = nullptr;
-        first_ = last_ = nullptr;
-        depth_         = 0;
-        size_          = 0;
+        first_ = last_ = swept_ = nullptr;
+        depth_                  = 0;
+        size_                   = 0;
     }
 
     // ---- finding
@@ -98,6 +99,8 @@ public:
         probe<K> const p(key);
         if constexpr (order::exact && probe<K>::has_word) {
             auto* const l = leaf_of<own>(p);
+            prefetch(&l->blocks);
+            prefetch(&l->counts);
             auto* const b = data(*l, block_of<own>(*l, p));
             block::prefetch_values(b);
             auto const at = block::rank(b, key) % room;  // a key behind the last is not equal to the first
@@ -132,8 +135,10 @@ public:
     /// Whether the key is there. Precondition: the place came out of locate or lower_bound.
     template <class K>
     bool is_at(place const& at, probe<K> const& p) const {
-        if (at.in == nullptr || at.slot >= at.in->count(at.at)) return false;
-        if constexpr (order::exact && probe<K>::has_word) return at.key() == p.key;
+        if (at.in == nullptr) return false;
+        // A place behind the last key holds a copy of that one, or is the room of the block, where its first key is compared.
+        if constexpr (order::exact && probe<K>::has_word) return block::keys(at.data)[at.slot % room] == p.key;
+        else if (at.slot >= at.in->count(at.at)) return false;
         else if constexpr (order::words && probe<K>::has_word)
             return block::words(at.data)[at.slot] == p.word && !less_(p.key, at.key());
         else return !less_(p.key, at.key());
@@ -236,6 +241,8 @@ private:
     template <side S, class K>
     place locate_side(probe<K> const& p) const {
         auto* const l = leaf_of<S>(p);
+        prefetch(&l->blocks);
+        prefetch(&l->counts);
         auto const  i = block_of<S>(*l, p);
         auto* const b = data(*l, i);
         block::prefetch_values(b);
@@ -395,7 +402,7 @@ private:
         auto* l = at.in;
         auto  i = at.at;
         if (at.slot == room && i + 1 == l->size && l->after == nullptr) return append_block(word, n);
-        constexpr unsigned least = std::max(1u, room * 3 / 16);  // entries that a neighbour must have room for
+        constexpr unsigned least = std::max(2u, room * 3 / 16);  // entries that a neighbour must have room for
         auto const         left = i > 0 ? l->count(i - 1) : room, right = i + 1 < l->size ? l->count(i + 1) : room;
         if (std::min(left, right) + least <= room)
             return left <= right ? share(*l, i - 1, (room - left) / 2, true, at.slot + left, n)
@@ -617,8 +624,23 @@ private:
         auto* home = &l;
         if (thins) home = join_leaf(way, l, i);
         if (home == nullptr) return {};
+        if (blocks_.sparse()) sweep();
         if (i < home->size) return settled({home, data(*home, i), i, slot});
         return at_block(home, i, 0);
+    }
+    /// Moves the blocks of the next leaf to chunks that will stay, so that others run empty. There are far fewer leaves than blocks:
+    /// before the map has shrunk by much, all leaves have had their turn.
+    void sweep() noexcept {
+        auto& l = swept_ == nullptr ? *first_ : *swept_;
+        swept_  = l.after;
+        for (unsigned i = 0; i < l.size; ++i) {
+            auto const old = l.blocks[i], lower = blocks_.lower(old);
+            if (lower == old) continue;
+            block::move(blocks_.at(old), 0, blocks_.at(lower), 0, l.count(i));
+            block::pad(blocks_.at(lower), l.count(i));
+            blocks_.give(old);
+            l.blocks[i] = lower;
+        }
     }
     void drop_block(leaf& l, unsigned i) noexcept {
         blocks_.give(l.blocks[i]);
@@ -667,6 +689,7 @@ private:
     void unlink(leaf& l) noexcept {
         (l.before == nullptr ? first_ : l.before->after) = l.after;
         (l.after == nullptr ? last_ : l.after->before)   = l.before;
+        if (swept_ == &l) swept_ = l.after;
         leaves_.give(&l);
     }
     /// Takes a child out of the lowest node of a path, and joins or takes out inner nodes that have few children.
@@ -770,6 +793,7 @@ private:
     std::size_t                             size_  = 0;
     leaf*                                   first_ = nullptr;
     leaf*                                   last_  = nullptr;
+    leaf*                                   swept_ = nullptr;  // whose turn sweep() has
     learned_blocks<block::bytes, Allocator> blocks_;
     learned_nodes<leaf, Allocator>          leaves_;
     learned_nodes<inner, Allocator>         inners_;
