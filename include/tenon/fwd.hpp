@@ -130,6 +130,10 @@ template <class Router /* = radix_router */>
 struct hybrid;  // hybrid<> is the default
 template <class Separators /* = exact_separators */>
 struct static_tree;
+template <std::size_t Epsilon /* = 32 */>
+struct pgm;  // pgm<> is the default
+template <std::size_t MaxError /* = 32 */, unsigned RadixBits /* = 18 */>
+struct radix_spline;  // radix_spline<> is the default
 struct sorted_array;
 struct constant;  // models, for rmi
 struct linear;
