@@ -136,8 +136,11 @@ template <std::size_t MaxError /* = 32 */, unsigned RadixBits /* = 18 */>
 struct radix_spline;  // radix_spline<> is the default
 struct sorted_array;
 struct constant;  // models, for rmi
+struct cubic;
 struct linear;
 struct linear_spline;
+struct log_linear;
+struct radix;
 
 struct btree;  // default
 struct shared_btree;
@@ -182,5 +185,7 @@ struct word_analyzer;
 // template <spatial_index Spatial> struct spatial_kind;                         run/spatial_kind.hpp
 // template <std::size_t N, vector_index Vector> struct nearest_kind;            run/nearest_kind.hpp
 // template <ordered_index Index> class sorted_keys;                             run/sorted_keys.hpp
+// template <regression_model Model> struct robust;                              model/robust.hpp
+// template <index_key Key> class tuned_index;                                   ordered_index/tune.hpp
 
 }  // namespace tenon

@@ -524,6 +524,18 @@ TEST_CASE("the bytes are those of docs/formats/rmi.md") {
     CHECK(h(222) == 2);
     CHECK(rmi<>::over(keys)->window(25) == tenon::position_range{1, 4});
 
+    std::string line;
+    for (std::size_t at : {144u, 152u, 192u, 200u})
+        for (std::size_t j = at; j < at + 8; ++j) {
+            line += "0123456789abcdef"[static_cast<unsigned>(model[j]) >> 4];
+            line += "0123456789abcdef"[static_cast<unsigned>(model[j]) & 15];
+        }
+    CHECK(line ==
+          "1000000000000000"
+          "45080000000000c0"
+          "0e00000000000000"
+          "43c8e22bbee22bbe");
+
     // Two inner models: their records follow the root at the next multiple of 64, the leaves theirs.
     auto const deep = *rmi<linear_spline, linear, linear, keys_per_leaf<1>, fan_out<2>>::build<u64>(keys);
     auto const w    = [&](std::size_t at) { return tenon::load<std::uint32_t>(deep.data() + at); };
