@@ -480,6 +480,10 @@ void check_index_other_keys(index_under_test<Key>& index, std::string const& wha
         r.check(!opened && opened.error().kind == errc::corrupt,
                 what + ": open must refuse keys with another " + (at == 0 ? "first" : "last") + " key");
     };
+    auto disordered = keys;
+    disordered[1]   = keys[3];
+    if (index.open(bytes.view(), disordered))
+        r.check(!index.validate(), what + ": validate must refuse keys that are not sorted");
     index_questions<Key> none(special);
     none.answer({});
     auto const empty = index.build({});
