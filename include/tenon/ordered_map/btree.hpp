@@ -41,11 +41,13 @@ namespace tenon {
 /// Invariants  (1) every leaf is at the same depth; leaves form a list in key order. (2) an inner node with n entries has n + 1 children; entry i
 ///             is the least one below child i + 1. (3) no leaf is empty but that of an empty map, which has no node; an inner node
 ///             has a child. (4) words[i] is the number of entries[i] without the node's first `skip` bytes, which all keys that can come to this
-///             node share. (5) what readers follow is published complete and, while they may run, never freed.
+///             node share, and the least key right of them too. (5) what readers follow is published complete and, while they may run,
+///             never freed.
 /// Source      Bayer and McCreight, 1972; optimistic lock coupling: Leis, Scheibner, Kemper, Neumann, "The ART of Practical Synchronization",
 ///             2016, and Leis, Haubenschild, Neumann, "Optimistic Lock Coupling", 2019; leaves freed when empty: Johnson and Shasha, 1989; shared
 ///             beginnings left out: Bayer and Unterauer, 1977. Differs: entries apart from nodes, so that places are stable.
-/// Use when    keys are inserted and looked up, by one thread or many: memtables. Take shared_btree when several threads insert. Prefer std_map for few keys, a sorted array for constant ones.
+/// Use when    keys are inserted and looked up, by one thread or many: memtables. Take shared_btree when several threads insert, skip_list when
+///             readers must not even wait for one node, std_map for few keys.
 struct btree;
 
 /// shared_btree - a btree that any number of threads insert into at the same time, for one or two atomic exchanges an insertion.
