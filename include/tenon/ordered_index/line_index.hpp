@@ -85,7 +85,7 @@ public:
         }
         held_ = 0, next_ = 0;
         auto const better = std::max(bytes, pairs);
-        return mixed > better + better / 8 ? node_kind::mixed : pairs > bytes ? node_kind::pairs : node_kind::bytes;
+        return mixed > better + better / 24 ? node_kind::mixed : pairs > bytes ? node_kind::pairs : node_kind::bytes;
     }
 
     /// No nodes: the last key of each line is a separator.
