@@ -1,0 +1,368 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Plants bugs in position indexes, one at a time, and sees whether the tests notice.
+
+Each entry of BUGS names a header, a text in it and what to put there instead. A copy of include/ gets the bug; a program
+with the conformance suite (over numbers, bytes, floats and strings) and the hostile tests for one policy is compiled and run.
+
+    plant_bugs.py               all of them; the table says what was noticed, exit code 1 when something was not
+    plant_bugs.py pgm key_tree  only headers whose path contains one of these
+    plant_bugs.py --check       only sees that every text still stands in its header, exactly once
+    plant_bugs.py --jobs N      N compilers at a time (default 1)
+
+CXX=... chooses the compiler. What is built lies in build/plant_bugs.
+"""
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+WORK = ROOT / "build" / "plant_bugs"
+FLAGS = ["-std=c++20", "-O1", "-I" + str(ROOT / "tests" / "ordered_index")]
+
+# A program for each policy: headers, and types to run over.
+PROGRAMS = {
+    "sorted_array": (["ordered_index/sorted_array.hpp"], ["tenon::sorted_array"]),
+    "rmi": (
+        ["ordered_index/rmi.hpp", "model/cubic.hpp", "model/log_linear.hpp"],
+        ["tenon::rmi<>", "tenon::rmi<tenon::cubic, tenon::linear, tenon::log_linear, tenon::keys_per_leaf<8>, tenon::fan_out<4>>"],
+    ),
+    "hybrid": (["ordered_index/hybrid.hpp"], ["tenon::hybrid<>"]),
+    "static_tree": (
+        ["ordered_index/static_tree.hpp"],
+        ["tenon::static_tree<>", "tenon::static_tree<tenon::compressed_separators>"],
+    ),
+    "pgm": (["ordered_index/pgm.hpp"], ["tenon::pgm<>"]),
+    "radix_spline": (["ordered_index/radix_spline.hpp"], ["tenon::radix_spline<>"]),
+    "located_view": ([], []),  # tests/ordered_index/located_view.cpp
+}
+
+# header: (program, [(what is wrong, text, instead), ...])
+BUGS = {
+    "ordered_index/sorted_keys.hpp": ("sorted_array", [
+        ("NaN is let in", "if (!projection<Key>::is_ordered(keys[i])) [[unlikely]]", "if (false)"),
+        ("the last key is not checked", "for (std::size_t i = 0; i < keys.size(); ++i) {\n        if (!projection",
+         "for (std::size_t i = 0; i + 1 < keys.size(); ++i) {\n        if (!projection"),
+        ("duplicates count as unsorted", "if (i > 0 && keys[i] < keys[i - 1]) [[unlikely]]", "if (i > 0 && !(keys[i - 1] < keys[i])) [[unlikely]]"),
+        ("the rank of the error is one too low", "{\"the key at rank \", i, \" is less", "{\"the key at rank \", i - 1, \" is less"),
+        ("the number of keys is not compared", "if (h.keys != e.keys)", "if (false)"),
+        ("the last key is not compared", "h.first_key != e.first_key || h.last_key != e.last_key", "h.first_key != e.first_key"),
+        ("the type of the keys is not compared", "if (h.key_tag != e.key_tag)", "if (false)"),
+        ("the name is not compared", "if (h.name != e.name)", "if (false)"),
+        ("the length of the bytes is not compared", "if (h.bytes != e.bytes)", "if (false)"),
+        ("a short header is read", "if (model.size() < sizeof(index_header))", "if (model.size() < 8)"),
+    ]),
+    "ordered_index/sorted_array.hpp": ("sorted_array", [
+        ("finds the last of equal keys", "std::lower_bound(keys.begin()", "std::upper_bound(keys.begin()"),
+        ("batch leaves out the last key", "for (std::size_t i = 0; i < ks.size(); ++i) out[i]", "for (std::size_t i = 0; i + 1 < ks.size(); ++i) out[i]"),
+        ("batch writes one answer too many", "for (std::size_t i = 0; i < ks.size(); ++i) out[i] = lower_bound(ks[i]);",
+         "for (std::size_t i = 0; i < ks.size(); ++i) out[i] = lower_bound(ks[i]);\n            if (out.size() > ks.size()) out[ks.size()] = 0;"),
+        ("the window ends at the last key", "return {0, this->size() + 1};", "return {0, this->size()};"),
+        ("build does not check the order", "if (auto sorted = check_sorted(keys); !sorted) return fail(std::move(sorted).error());", ""),
+        ("validate accepts everything", "result<void>   validate() const { return check_sorted(this->keys()); }", "result<void>   validate() const { return check_sorted(this->keys().first(0)); }"),
+    ]),
+    "ordered_index/queries.hpp": ("located_view", [
+        ("upper_bound stops at the first equal key", "return gallop(first, [&](Key const& x) { return !(k < x); });", "return first + 1;"),
+        ("find ignores that the key is another", "return at < size_ && !(k < keys_[at]) ? at : size_;", "return at;"),
+        ("find reads behind the last key", "return at < size_ && !(k < keys_[at]) ? at : size_;", "return !(k < keys_[at]) ? at : size_;"),
+        ("an answer that is too late is believed", "bool const not_late = at == 0 || keys_[at - 1] < k,", "bool const not_late = true,"),
+        ("an answer that is too early is believed", "not_early = at == size_ || !(keys_[at] < k);", "not_early = true;"),
+        ("the gallop reads behind the last key", "while (size_ - at > step && before", "while (size_ - at >= step && before"),
+        ("the gallop forgets the end", "high = size_ - at > step ? at + step : size_;", "high = at + step;"),
+        ("the gallop ends one early", "if (before(keys_[middle])) low = middle + 1;", "if (before(keys_[middle])) low = middle;\n            if (high - low == 1) break;"),
+        ("equal_range of an absent key is not empty", "if (first == size_ || k < keys_[first]) return first;", "if (first == size_) return first;"),
+    ]),
+    "ordered_index/located_view.hpp": ("located_view", [
+        ("batch forgets the tail", "i += width)\n            batch_some", "i += width)\n            if (ks.size() - i >= width || ks.size() < width) batch_some"),
+        ("batch halves one step too far", "at[j] += this->keys_[at[j] + half - 1] < ks[j] ? half : 0;", "at[j] += this->keys_[at[j] + half] < ks[j] ? half : 0;"),
+        ("batch does not check its answers", "out[j] = this->checked(LastMile::search(this->keys_, at[j], at[j] + left[j], ks[j]), ks[j]);",
+         "out[j] = LastMile::search(this->keys_, at[j], at[j] + left[j], ks[j]);"),
+        ("look-ups do not check their answers", "return this->checked(LastMile::search(this->keys_, w.first, w.last, k), k);",
+         "return LastMile::search(this->keys_, w.first, w.last, k);"),
+        ("the window lacks its last position", "return {w.first, w.last + 1};", "return {w.first, w.last};"),
+        ("the window forgets keys of one projection", "if (at > w.last) w.last = at;", ""),
+        ("batch forgets where it was", "left[j] -= half;\n                prefetch", "left[j] = half;\n                prefetch"),
+        ("validate does not look at the model", "return locator_.validate(projected_keys<Key>(this->keys()));", "return {};"),
+    ]),
+    "ordered_index/last_mile.hpp": ("located_view", [
+        ("branchless: one probe too far", "at += keys[at + half - 1] < k ? half : 0;\n            n -= half;\n        }\n        return at + (n == 1",
+         "at += keys[at + half] < k ? half : 0;\n            n -= half;\n        }\n        return at + (n == 1"),
+        ("branchless: the last key is not looked at", "return at + (n == 1 && keys[at] < k ? 1 : 0);", "return at;"),
+        ("branchless: an empty window is read", "return at + (n == 1 && keys[at] < k ? 1 : 0);", "return at + (keys[at] < k ? 1 : 0);"),
+        ("branchy: <= for <", "if (keys[middle] < k) first = middle + 1;", "if (!(k < keys[middle])) first = middle + 1;"),
+        ("simd_line: a whole line behind the end", "for (; n >= line; n -= line) {", "for (; n > 0; n = n > line ? n - line : 0) {"),
+        ("simd_line: does not stop in its line", "if (less < line) return at;", ""),
+        ("exponential: never goes back", "while (high >= first + step && !(keys[high - step] < k)) high -= step, step *= 2;", ""),
+        ("exponential: steps over the end", "while (low + step <= last && keys[low + step - 1] < k)", "while (keys[low + step - 1] < k)"),
+        ("interpolation: trusts its margin below", "if (last - first > margin && keys[last - margin] < k) first = last - margin;", "if (last - first > margin) first = last - margin;"),
+        ("interpolation: trusts its margin above", "if (last - first > margin && !(keys[first + margin - 1] < k)) last = first + margin;", "if (last - first > margin) last = first + margin;"),
+    ]),
+    "core/projection.hpp": ("located_view", [
+        ("-0.0 lies below 0.0", "std::bit_cast<bits_type>(k == 0 ? K{0} : k);", "std::bit_cast<bits_type>(k);"),
+        ("negative floats keep their bits", "(bits & sign) != 0 ? static_cast<bits_type>(~bits)", "(bits & sign) != 0 ? static_cast<bits_type>(bits & ~sign)"),
+        ("words are read in memory order", "return __builtin_bswap64(word);", "return word;"),
+        ("8 bytes are read of 7", "if (bytes.size() < skip + 8)", "if (bytes.size() + 1 < skip + 8)"),
+        ("keys below the common bytes project above", "return k < *sample_ ? 0 : std::numeric_limits<std::uint64_t>::max();", "return std::numeric_limits<std::uint64_t>::max();"),
+        ("keys outside the common bytes are cut", "if (skip_ > 0 && projection<K>::common(k, *sample_) < skip_)", "if (false)"),
+        ("pairs pack without a shift", "((out = (out << (8 * packed_size<std::remove_cvref_t<decltype(parts)>>)) | packed(parts)), ...);", "((out = out | packed(parts)), ...);"),
+        ("signed 128-bit keys keep their sign", "return static_cast<wide_word>(k) ^ (wide_word{1} << 127);", "return static_cast<wide_word>(k);"),
+    ]),
+    "ordered_index/key_tree.hpp": ("static_tree", [
+        ("<= for < in steps", "return next < l.limit ? next : l.limit;", "return next <= l.limit ? next : l.limit - 1;"),
+        ("steps are not held to their level", "return next < l.limit ? next : l.limit;", "return next;"),
+        ("the last level is not held to its limit", "if constexpr (Levels > 1) node = std::min(at(Levels - 1, node), layers_[Levels - 1].limit);", "if constexpr (Levels > 1) node = at(Levels - 1, node);"),
+        ("levels above the last are not held to theirs", "if constexpr (Levels > 2) node = std::min(node, layers_[Levels - 2].limit);", ""),
+        ("the third level is left out", "if constexpr (Levels > 3) node = at(2, node);", "if constexpr (Levels > 3) node = node * fan_out;"),
+        ("nodes are rounded down", "return n == 0 ? 1 : (n + fan_out - 1) / fan_out;", "return n < fan_out ? 1 : n / fan_out;"),
+        ("padding is zero", "std::byte{0xff});", "std::byte{0});"),
+        ("valid() accepts everything", "return std::memcmp(expected.data(), words_, expected.size()) == 0;", "return true;"),
+    ]),
+    "ordered_index/line_index.hpp": ("hybrid", [
+        ("lines are rounded down", "return n == 0 ? 1 : (n + lead + line - 1) / line;", "return n == 0 ? 1 : (n + lead + line) / line;"),
+        ("the lead is left out", "return std::min(n, i == 0 ? 0 : i * line - lead);", "return std::min(n, i * line);"),
+        ("a line ends one key late", "return std::min(n, (i + 1) * line - lead);", "return std::min(n, (i + 1) * line - lead + 1);"),
+        ("the second line is never taken", "std::uint64_t{less == layout::line}));", "std::uint64_t{less > layout::line}));"),
+        ("the second line is always taken at the edge", "auto const at = all ? in_second : in_first;", "auto const at = in_second;"),
+        ("lines at the edge are read whole", "if (lines.first < whole_ || lines.second >= whole_end_) [[unlikely]]", "if (lines.first < whole_) [[unlikely]]"),
+        ("the first line is taken for a whole one", "out.whole_     = h.lead > 0 ? 1 : 0;", "out.whole_     = 0;"),
+        ("hostile lines are read", "line         = std::min(line, layout_.count() - 1);", ""),
+        ("ties of projections are not looked after", "else return this->checked(at, k);\n    }\n    /// The same where", "else return at;\n    }\n    /// The same where"),
+        ("separators are the first keys of nodes", "out.separators.push_back(reached);", "out.separators.push_back(last_[0]);"),
+        ("the base is the last key before", "base = reached + 1;", "base = reached;"),
+        ("lines of one value are not skipped", "while (start + 1 < lines_ && last_[0] == reached)", "while (false)"),
+        ("batch takes the tree's word for crowded bins", "at[j] = at[j] != radix_router::ask_tree ? at[j] + tree_.less_of_eight(at[j], p[j]) : tree_.lower(p[j]);",
+         "at[j] = at[j] != radix_router::ask_tree ? at[j] + tree_.less_of_eight(at[j], p[j]) : 0;"),
+        ("batch stops a level early", "for (unsigned level = 1; level < router_.levels(); ++level)", "for (unsigned level = 2; level < router_.levels(); ++level)"),
+        ("any lead is taken", "|| h.lead >= layout::line ||", "||"),
+        ("the nodes may be cut", "model.size() - h.nodes_at != (has_nodes ? h.nodes * sizeof(line_node) : 0))", "false)"),
+    ]),
+    "ordered_index/line_node.hpp": ("hybrid", [
+        ("thresholds of shared buckets are exact", "here * 2 + (here > before ? 0 : 1)", "here * 2"),
+        ("a bucket may hold three lines", "if (open == here) return i;", ""),
+        ("the shift is one too small", "return (distance >> shift) > last ? shift + 1 : shift;", "return shift;"),
+        ("the last threshold is left out", "for (unsigned i = 1; i < n; ++i) {\n            if (of_words) {", "for (unsigned i = 1; i + 1 < n; ++i) {\n            if (of_words) {"),
+        ("exact nodes: <= for <", "n += t < p ? 1u : 0u;", "n += t <= p ? 1u : 0u;"),
+        ("the front node is no exact one", "if (start > 0) {", "if (true) {"),
+    ]),
+    "ordered_index/radix_router.hpp": ("hybrid", [
+        ("a bin of nine is not crowded", "auto const full = b.last - b.first > 8;", "auto const full = b.last - b.first > 9;"),
+        ("entries near the end are not drawn back", "static_cast<std::uint32_t>(std::min(b.first, n - 8)) | (full ? crowded : 0)", "static_cast<std::uint32_t>(b.first) | (full ? crowded : 0)"),
+        ("hostile steps leave the table", "next < head_.entries ? next : head_.entries - 1}", "next}"),
+        ("hostile entries leave the separators", "return entry <= last_ ? entry : ask_tree;", "return (entry & crowded) == 0 ? entry : ask_tree;"),
+        ("numbers above the table leave it", "x      = x < head_.top ? x : head_.top;", ""),
+        ("numbers below the table wrap", "auto x = p < head_.low ? 0 : p - head_.low;", "auto x = p - head_.low;"),
+        ("the table may be shorter than its first level", "|| h.levels == 0 || h.entries <= h.top >> h.shift)", "|| h.levels == 0)"),
+        ("the shift of inner bins is lost", "return {w.x & low_bits(shift), next", "return {w.x, next"),
+    ]),
+    "ordered_index/static_tree.hpp": ("static_tree", [
+        ("exact separators are compressed", "std::is_same_v<Separators, exact_separators> ? node_kind::words : node_kind::pairs;", "node_kind::pairs;"),
+    ]),
+    "ordered_index/rmi_layers.hpp": ("rmi", [
+        ("absent keys have no bound above", "if (i > before && i - before > above) above = i - before;", ""),
+        ("absent keys behind the last have no bound", "if (n - before > above) above = n - before;", ""),
+        ("no bound below", "if (here > i && here - i > below) below = here - i;", ""),
+        ("bounds are cut to 16 bits", "return v < rmi_leaf<Model>::no_limit ? static_cast<std::uint16_t>(v) : rmi_leaf<Model>::no_limit;", "return static_cast<std::uint16_t>(v);"),
+        ("no_limit is a limit", "auto const high  = above == no_limit || n - guess < above ? n : guess + above;", "auto const high  = n - guess < above ? n : guess + above;"),
+        ("hostile leaves reach behind the keys", "auto const n = size < left ? std::uint64_t{size} : left;", "auto const n = std::uint64_t{size};"),
+        ("hostile routes leave their layer", "return next < last ? next : last;", "return next;"),
+        ("counts need not fit the bytes", "if (!fits || layers::offsets(counts).back() != model.size())", "if (!fits)"),
+        ("inner models may go back", "model.first < before ||", ""),
+        ("validate does not prove bounds", "if (leaf.below < proven.below || leaf.above < proven.above)", "if (false)"),
+        ("validate does not prove routes", "if (place(keys[rank]) != i)", "if (false)"),
+        ("duplicates move the bound", "if (i > 0 && p == last) continue;", "if (i > 0 && p == last) { before = n; continue; }"),
+    ]),
+    "ordered_index/rmi_build.hpp": ("rmi", [
+        ("a leaf ends one key early", "if (inside(middle)) low = middle + 1;\n            else high = middle;", "if (inside(middle)) low = middle + 1;\n            else high = middle;\n            if (high == low && low > begin + 1) return low - 1;"),
+        ("leaves begin at 0", "out.begin                  = begin;", "out.begin                  = 0;"),
+        ("the last model does not take the rest", "if (number + 1 == l.counts()[Layer]) return n;", ""),
+        ("inner models overlap by one", "out.span         = static_cast<std::uint32_t>(after > first + 1 ? after - first - 1 : 0);", "out.span         = static_cast<std::uint32_t>(after > first ? after - first : 0);"),
+        ("bounds are not proven", "rmi_prove_bounds(out, keys);", ""),
+    ]),
+    "model/slope.hpp": ("rmi", [
+        ("no limit", "auto const out = product.high >> (shift - 64);\n            return out < limit ? out : limit;", "auto const out = product.high >> (shift - 64);\n            return out;"),
+        ("the high half is lost", "product.high << (64 - shift) | product.low >> shift;", "product.low >> shift;"),
+        ("an overflow wraps", "if ((product.high >> shift) != 0) return limit;", ""),
+    ]),
+    "ordered_index/pgm_segments.hpp": ("pgm", [
+        ("gaps are not proven", "auto const above = rank + 1 - static_cast<std::int64_t>(slope.inside(d + 1));", "auto const above = rank - static_cast<std::int64_t>(slope.inside(d));"),
+        ("the least is not proven", "least            = below < least ? below : least;", ""),
+        ("keys equal to the last of a piece are forgotten", "if (with_gap < end)", "if (false)"),
+        ("no gap behind duplicates", "if (i < n && keys_[i] - x > 1) take(x + 1, i, i - 1);", ""),
+        ("pieces share a key", "close(next.x - 1, next.rank);", "close(next.x, next.rank);"),
+        ("separators are where pieces begin", "for (auto const& p : pieces) out.push_back(p.last);", "for (auto const& p : pieces) out.push_back(p.origin);"),
+        ("the origin is the separator", "auto const origin = place == 0 ? head_.origin : tree_.separator(place - 1) + 1;\n        auto const line", "auto const origin = place == 0 ? head_.origin : tree_.separator(place - 1);\n        auto const line"),
+        ("numbers below all keys wrap", "record.slope().times(p < origin ? 0 : p - origin);", "record.slope().times(p - origin);"),
+        ("the window is one too narrow", "auto const first  = top > head_.width ? top - head_.width : 0;", "auto const first  = top + 1 > head_.width ? top + 1 - head_.width : 0;"),
+        ("hostile tops lie behind the keys", "auto const last   = top < keys_ ? top : keys_;", "auto const last   = top;"),
+        ("no record stands for the end", "for (int i = 0; i < 2; ++i) tenon::put(out, segment_record::of(n + head.width, {}));", "for (int i = 0; i < 2; ++i) tenon::put(out, segment_record::of(0, {}));"),
+        ("the spare room is forgotten", "static_cast<std::uint64_t>(p.most) + spare / 2", "static_cast<std::uint64_t>(p.most) + spare + 1"),
+        ("products are held by 64 bits", "return low >> 1 >> shift | high << (63 - shift);", "return low >> 1 >> shift;"),
+        ("the second word of records may be cut", "if (!view_array(model, tree_at + key_tree::bytes(h.segments), h.segments + 2, records))", "if (!view_array(model, tree_at + key_tree::bytes(h.segments), h.segments, records))"),
+        ("validate does not prove windows", "if (top < piece.most || top - piece.least > static_cast<std::int64_t>(head_.width))", "if (false)"),
+    ]),
+    "ordered_index/radix_spline_table.hpp": ("radix_spline", [
+        ("a bin of nine is not crowded", "bool const full = at - from > 8;", "bool const full = at - from > 9;"),
+        ("entries near the end are not drawn back", "static_cast<std::uint32_t>(std::min(from, n - 8)) | (full ? crowded : 0)", "static_cast<std::uint32_t>(from) | (full ? crowded : 0)"),
+        ("numbers above the table leave it", "entries_[x < shape_.bins ? x : shape_.bins - 1];", "entries_[x];"),
+        ("numbers below the table wrap", "auto const x     = p < shape_.low ? 0 : (p - shape_.low) >> shape_.shift;", "auto const x     = (p - shape_.low) >> shape_.shift;"),
+        ("hostile entries leave the separators", "if (entry <= last_) [[likely]]", "if ((entry & crowded) == 0) [[likely]]"),
+        ("valid() accepts everything", "return make(separators, bits, expected) == shape_ &&", "return true || make(separators, bits, expected) == shape_ &&"),
+    ]),
+}
+
+MAIN = """
+{includes}
+#define TENON_POSITION_INDEXES {policies}
+#include "hostile.cpp"
+#include "many_keys.cpp"
+template <class Policy>
+void planted() {{
+    using namespace tenon::testing;
+    report r;
+    check_ordered_index_over<Policy, index_makers::u64>(index_effort::full(), 20, r);
+    check_ordered_index_over<Policy, index_makers::f64>(index_effort::brief(), 21, r);
+    check_ordered_index_over<Policy, index_makers::u8>(index_effort::brief(), 22, r);
+    check_ordered_index_over<Policy, index_makers::text>(index_effort::full(), 23, r);
+    check_ordered_index_over<Policy, index_makers::wide_pairs>(index_effort::brief(), 24, r);
+    check_ordered_index_over<Policy, index_makers::u128>(index_effort::brief(), 25, r);
+    INFO(r.text());
+    CHECK(r.passed());
+}}
+TEST_CASE_TEMPLATE("planted", Policy, TENON_POSITION_INDEXES) {{ planted<Policy>(); }}
+"""
+
+
+def compiler():
+    return os.environ.get("CXX", "ccache g++" if shutil.which("ccache") else "c++").split()
+
+
+def run(command, limit):
+    """(exit code, output); a program that hangs has noticed something too."""
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=limit)
+        return done.returncode, done.stdout.decode(errors="replace")
+    except subprocess.TimeoutExpired:
+        return "timeout", ""
+
+
+def shared_objects():
+    """The suite and main(), compiled once without bugs."""
+    sources = {"suite_numbers": [], "suite_others": [], "main": ['-DTENON_BUILD_VERSION="' + version() + '"']}
+    out = []
+    for name, more in sources.items():
+        source = ROOT / "tests" / ("main.cpp" if name == "main" else f"ordered_index/{name}.cpp")
+        out.append(WORK / (name + ".o"))
+        code, text = run(compiler() + FLAGS + more + ["-I" + str(ROOT / "include"), "-c", str(source), "-o", str(out[-1])], 600)
+        if code != 0:
+            sys.exit(f"{source} does not compile:\n{text}")
+    return [str(o) for o in out]
+
+
+def version():
+    return re.search(r"version\s*:\s*'([^']+)'", (ROOT / "meson.build").read_text()).group(1)
+
+
+def source_of(program, folder):
+    headers, policies = PROGRAMS[program]
+    if not policies:
+        return ROOT / "tests" / "ordered_index" / (program + ".cpp")
+    text = MAIN.format(includes="\n".join(f'#include "tenon/{h}"' for h in headers), policies=", ".join(policies))
+    path = folder / (program + ".cpp")
+    path.write_text(text)
+    return path
+
+
+def try_one(number, header, program, bug, objects):
+    """'caught by ...', 'NOT CAUGHT' or what else went wrong."""
+    folder = WORK / str(number)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        shutil.copytree(ROOT / "include", folder / "include")
+        if bug is not None:
+            path = folder / "include" / "tenon" / header
+            path.write_text(path.read_text().replace(bug[1], bug[2], 1))
+        # The bug's object comes first: of functions that both have, the linker takes those of the first.
+        program_path = folder / "program"
+        code, text = run(compiler() + FLAGS + ["-I" + str(folder / "include"), "-c", str(source_of(program, folder)),
+                                               "-o", str(folder / "bug.o")], 600)
+        if code != 0:
+            return "does not compile: " + next((l for l in text.splitlines() if "error" in l), "?")[:200]
+        code, text = run(compiler()[-1:] + [str(folder / "bug.o")] + objects + ["-o", str(program_path), "-pthread"], 300)
+        if code != 0:
+            return "does not link"
+        code, text = run([str(program_path)], 300)
+        if code == 0:
+            return "NOT CAUGHT"
+        return "caught: " + reason(code, text)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def reason(code, text):
+    if code == "timeout":
+        return "did not end"
+    for line in text.splitlines():
+        found = re.search(r", (?:seed \d+, )?([^,]*(?:, flavour \d)?): ((?:batch|lower|upper|equal|count|find|window|size|validate|open|build|the error|equal keys|an answer)[^(]*)", line)
+        if found:
+            return found.group(2).strip()[:80]
+    if isinstance(code, int) and code < 0:
+        return f"signal {-code}"
+    for line in text.splitlines():
+        if "ERROR" in line:
+            return line.split("ERROR:")[-1].strip()[:80]
+    return "failed"
+
+
+def stale(chosen):
+    out = []
+    for header, (_, bugs) in chosen.items():
+        path = ROOT / "include" / "tenon" / header
+        text = path.read_text() if path.exists() else None
+        for what, old, new in bugs:
+            if text is None or text.count(old) != 1 or old == new:
+                out.append(f"{header}: {what}: the text stands there {text.count(old) if text is not None else 'not even as a file'}"
+                           f" times: {old!r}")
+    return out
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("only", nargs="*")
+    arguments.add_argument("--check", action="store_true")
+    arguments.add_argument("--jobs", type=int, default=1)
+    given = arguments.parse_args()
+    chosen = {h: b for h, b in BUGS.items() if not given.only or any(o in h for o in given.only)}
+    wrong = stale(chosen)
+    print("\n".join(wrong))
+    if given.check or wrong:
+        print(f"{sum(len(b) for _, b in chosen.values())} bugs listed, {len(wrong)} of them stale")
+        return 1 if wrong else 0
+
+    WORK.mkdir(parents=True, exist_ok=True)
+    objects = shared_objects()
+    tasks = [(h, program, bug) for h, (program, bugs) in chosen.items() for bug in bugs]
+    clean = sorted({program for _, program, _ in tasks})
+    missed = 0
+    with concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
+        sound = pool.map(lambda i: try_one(f"clean{i}", "", clean[i], None, objects), range(len(clean)))
+        for program, verdict in zip(clean, sound):
+            if verdict != "NOT CAUGHT":
+                print(f"{program}: without a bug: {verdict}")
+                return 1
+        print("| header | bug | noticed |\n| --- | --- | --- |", flush=True)
+        verdicts = pool.map(lambda i: try_one(i, tasks[i][0], tasks[i][1], tasks[i][2], objects), range(len(tasks)))
+        for (header, _, bug), verdict in zip(tasks, verdicts):
+            missed += not verdict.startswith("caught")
+            print(f"| {header} | {bug[0]} | {verdict} |", flush=True)
+    print(f"\n{len(tasks)} bugs planted, {missed} not noticed")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
