@@ -59,6 +59,7 @@ public:
             auto const enough = n - n / 50, least = n - n / 10;
             for (unsigned levels = 1; levels <= most_levels && best.good < enough; ++levels)
                 for (std::size_t const trim : {std::size_t{0}, n / 1000 + 1, n / 50 + 1}) {
+                    if (best.good >= enough) break;
                     auto tried = plan_for(separators, trim, levels);
                     if (tried.good >= least && tried.good > best.good) best = std::move(tried);
                 }
