@@ -118,9 +118,9 @@ struct segment_point {
 /// Points are each distinct key at the rank of its first occurrence; behind duplicates, where the next key is not adjacent, also the
 /// gap's begin at the rank of its end. `Corridor` offers
 ///   start(x, rank); add(x, rank, low): whether a piece can go on to a point that it must not pass below `low` - epsilon;
-///   covers(x, rank): true only when add(x, rank, rank) would be true and not matter to later points; x may be a duplicate, too;
-///   slope(): of the piece, in 1 / 2^64; joins: whether pieces join at a point both have. If so, also
-///   passed(x, rank): covers was true; split(point): where the next piece begins when `point` was refused.
+///   slope(): of the piece, in 1 / 2^64; joins: whether a piece begins at the last point of the one before. If so,
+///   split(point): where the next piece begins when `point` was refused; else it begins at the point, and there is
+///   covers(x, rank): true only when add(x, rank, rank) would be true and change nothing; x may be a duplicate, too.
 template <class Corridor, class Keys>
 class segment_cutter {
 public:
@@ -135,8 +135,7 @@ public:
         begin({keys_[0], 0});
         for (std::uint64_t i = 1; i < n;) {
             std::uint64_t const x = keys_[i];
-            if (i < limit_ && corridor_.covers(x, i)) {
-                if constexpr (Corridor::joins) corridor_.passed(x, i);
+            if (covers(x, i)) {
                 ++i;
             } else if (x != keys_[i - 1]) {
                 take(x, i, i);
@@ -151,6 +150,10 @@ public:
     }
 
 private:
+    bool covers(std::uint64_t x, std::uint64_t rank) const noexcept {
+        if constexpr (Corridor::joins) return false;
+        else return rank < limit_ && corridor_.covers(x, rank);
+    }
     void begin(segment_point at) {
         start_ = at;
         limit_ = at.rank + most_ranks;

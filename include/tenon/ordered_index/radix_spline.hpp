@@ -32,54 +32,38 @@ inline constexpr std::array<char, 64> radix_spline_name = numbered_name("radix_s
 /// Source      Neumann and Michel, Smooth Interpolating Histograms with Error Guarantees, 2008.
 class spline_corridor {
 public:
-    static constexpr bool joins = true;
+    static constexpr bool joins = true;  ///< a piece begins where the one before ends
 
-    explicit spline_corridor(std::uint64_t epsilon) noexcept : epsilon_(static_cast<std::int64_t>(epsilon)) {}
+    explicit spline_corridor(std::uint64_t epsilon) noexcept : epsilon_(epsilon) {}
 
-    void start(std::uint64_t x, std::uint64_t rank) noexcept { knot_ = last_ = {x, static_cast<std::int64_t>(rank)}; }
-    bool covers(std::uint64_t x, std::uint64_t rank) const noexcept {
-        if (last_.x == knot_.x || x == last_.x) return false;
-        auto const y    = static_cast<std::int64_t>(rank) - knot_.y;
-        auto const high = rise(high_, x), low = rise(low_, x);
-        // The true lines pass within two positions of these.
-        return y + 2 <= high && high < y + epsilon_ && low + 2 <= y && y - epsilon_ <= low && !low_.falls();
-    }
-    void passed(std::uint64_t x, std::uint64_t rank) noexcept { last_ = {x, static_cast<std::int64_t>(rank)}; }
+    void start(std::uint64_t x, std::uint64_t rank) noexcept { knot_ = last_ = at(x, rank); }
 
     bool add(std::uint64_t x, std::uint64_t rank, std::uint64_t low) noexcept {
-        corridor_point const at{x, static_cast<std::int64_t>(rank)}, up{x, at.y + epsilon_},
-            down{x, static_cast<std::int64_t>(low) - epsilon_};
-        corridor_way const here(knot_, at), highest(knot_, top_), lowest(knot_, bottom_);
-        bool const         first = last_.x == knot_.x;
-        if (!first && (here < lowest || highest < here)) return false;
-        if (first || corridor_way(knot_, up) < highest) {
-            top_  = up;
-            high_ = corridor_line::above(knot_, corridor_way(knot_, up));
+        auto const           p = at(x, rank);
+        corridor_point const up{x, p.y + epsilon_}, down{x, low};
+        if (last_.x == knot_.x) {
+            top_ = up, bottom_ = down;
+        } else {
+            corridor_way const here(knot_, p), highest(knot_, top_), lowest(knot_, bottom_);
+            if (here < lowest || highest < here) return false;
+            if (corridor_way(knot_, up) < highest) top_ = up;
+            if (lowest < corridor_way(knot_, down)) bottom_ = down;
         }
-        if (first || lowest < corridor_way(knot_, down)) {
-            bottom_ = down;
-            low_    = corridor_line::below(knot_, corridor_way(knot_, down));
-        }
-        last_ = at;
+        last_ = p;
         return true;
     }
     /// From the knot to the last point taken.
     segment_wide slope() const noexcept { return last_.x == knot_.x ? 0 : corridor_way(knot_, last_).slope(); }
     /// The last point taken is the next knot.
     segment_point split(segment_point refused) const noexcept {
-        return last_.x == knot_.x ? refused : segment_point{last_.x, static_cast<std::uint64_t>(last_.y)};
+        return last_.x == knot_.x ? refused : segment_point{last_.x, last_.y - epsilon_};
     }
 
 private:
-    static std::int64_t rise(corridor_line const& l, std::uint64_t x) noexcept {
-        constexpr auto most = std::uint64_t{1} << 62;
-        auto const     out  = l.rise(x);
-        return static_cast<std::int64_t>(out < most ? out : most);
-    }
+    corridor_point at(std::uint64_t x, std::uint64_t rank) const noexcept { return {x, rank + epsilon_}; }
 
-    std::int64_t   epsilon_;
+    std::uint64_t  epsilon_;
     corridor_point knot_{}, last_{}, top_{}, bottom_{};
-    corridor_line  high_, low_;
 };
 
 }  // namespace detail
