@@ -192,7 +192,6 @@ BUGS = {
         ("gaps are not proven", "auto const above = rank + 1 - static_cast<std::int64_t>(slope.inside(d + 1));", "auto const above = rank - static_cast<std::int64_t>(slope.inside(d));"),
         ("the least is not proven", "least            = below < least ? below : least;", ""),
         ("keys equal to the last of a piece are forgotten", "if (with_gap < end)", "if (false)"),
-        ("no gap behind duplicates", "if (i < n && keys_[i] - x > 1) take(x + 1, i, i - 1);", ""),
         ("pieces share a key", "close(next.x - 1, next.rank);", "close(next.x, next.rank);"),
         ("separators are where pieces begin", "for (auto const& p : pieces) out.push_back(p.last);", "for (auto const& p : pieces) out.push_back(p.origin);"),
         ("the origin is the separator", "auto const origin = place == 0 ? head_.origin : tree_.separator(place - 1) + 1;\n        auto const line", "auto const origin = place == 0 ? head_.origin : tree_.separator(place - 1);\n        auto const line"),
