@@ -190,8 +190,9 @@ TEST_CASE("a line that would be above zero at key zero goes through zero instead
 }
 
 TEST_CASE("equal keys count at the rank of the first") {
-    list const keys{10, 20, 20, 20, 30};  // ranks 0, 1, 1, 1, 4
-    CHECK(tenon::linear::fit(view(keys)).rise.value() == doctest::Approx((10 * 1.4 + 10 * 2.6) / 200));
+    // x = 10, 20, 20, 20, 40 and y = 0, 1, 1, 1, 4: Sxy 16.8 + 3 * 0.8 + 46.8 = 66, Sxx 144 + 12 + 324 = 480.
+    list const keys{10, 20, 20, 20, 40};
+    CHECK(tenon::linear::fit(view(keys)).rise.value() == doctest::Approx(66.0 / 480));
 }
 
 TEST_CASE("each model is best where it says so") {

@@ -295,6 +295,13 @@ TEST_CASE("errors too large to be said are no limit") {
     CHECK(leaf.above == record::no_limit);
     CHECK(leaf.window(69'999, 70'000) == tenon::position_range{0, 70'000});
     CHECK(leaf.error(70'000) == 70'000);
+    for (u64 n : {65'533u, 65'534u, 65'535u, 65'536u, 66'000u}) {
+        record edge;
+        edge.size = static_cast<std::uint32_t>(n);
+        tenon::detail::rmi_prove_bounds(edge, std::span<u64 const>(keys).first(n));
+        CHECK(edge.above == std::min<u64>(n, record::no_limit));
+        CHECK(edge.window(n, n).last == n);
+    }
     leaf.size = record::many_keys;
     CHECK(leaf.window(5, u64{1} << 40) == tenon::position_range{0, u64{1} << 40});
 

@@ -90,6 +90,31 @@ TEST_CASE("tune keeps the budget and says what is the least") {
     CHECK(none.error().message.find("128") != std::string::npos);
 }
 
+TEST_CASE("an index that turns out larger than estimated is not taken") {
+    constexpr u64 seed = 51;
+    CAPTURE(seed);
+    int        larger = 0;
+    auto const check  = [&](auto policy, std::vector<u64> const& keys) {
+        using index       = decltype(policy);
+        auto const  all   = tune(keys, {128});
+        auto const* found = find(all->candidates(), index::name, 0);
+        REQUIRE(found != nullptr);
+        auto const estimated = found->bytes;
+        if (index::over(keys)->bytes().size() > estimated) ++larger;
+        auto const made = tune(keys, {estimated});
+        REQUIRE(made);
+        CHECK(made->bytes().size() <= estimated);
+        answers_are_right(*made, keys);
+    };
+    for (auto set : {"books", "osm", "fb", "normal", "lognormal", "step"}) {
+        CAPTURE(set);
+        auto const keys = tenon::testing::key_set(set, 100'000, seed);
+        check(tenon::hybrid<>{}, keys);
+        check(tenon::pgm<32>{}, keys);
+    }
+    CHECK(larger > 0);
+}
+
 TEST_CASE("tune chooses by the keys") {
     constexpr u64 seed = 43;
     CAPTURE(seed);

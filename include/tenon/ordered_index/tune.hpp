@@ -227,7 +227,7 @@ inline std::size_t tune_choice(std::vector<tune_trial> const& trials, tune_budge
     if (best == trials.size() || budget.goal == tune_goal::speed) return best;
     auto const most = 1.5 * trials[best].seen.cost;
     for (std::size_t i = 0; i < trials.size(); ++i)
-        if (fits(trials[i]) && trials[i].seen.cost <= most && trials[i].seen.bytes < trials[best].seen.bytes) best = i;
+        if (trials[i].seen.cost <= most && trials[i].seen.bytes < trials[best].seen.bytes) best = i;
     return best;
 }
 
