@@ -34,7 +34,7 @@ using places_table = tenon::table<
     "places", place,
     tenon::columns<&place::id, &place::name, &place::alternate_names, &place::country, &place::feature_code,
                    &place::population, &place::time_zone, &place::where, &place::look>,
-    tenon::primary<&place::id, tenon::rmi<>>, tenon::ordered<&place::population>, tenon::ordered<by_country>,
+    tenon::primary<&place::id, tenon::hybrid<>>, tenon::ordered<&place::population>, tenon::ordered<by_country>,
     tenon::text<&place::name>, tenon::text<&place::alternate_names>,
     tenon::spatial<&place::where, tenon::packed_rtree<>>, tenon::nearest<&place::look, tenon::hnsw<tenon::cosine>>>;
 using loads_table =

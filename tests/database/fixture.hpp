@@ -28,11 +28,11 @@ struct counted_order {
     static constexpr std::string_view name = "counted_order";
     template <class Key>
     static tenon::result<tenon::byte_vector> build(std::span<Key const> keys) {
-        return tenon::rmi<>::build<Key>(keys);
+        return tenon::hybrid<>::build<Key>(keys);
     }
     template <class Key>
-    struct view : tenon::rmi<>::view<Key> {
-        using base = tenon::rmi<>::view<Key>;
+    struct view : tenon::hybrid<>::view<Key> {
+        using base = tenon::hybrid<>::view<Key>;
         explicit view(base b) : base(std::move(b)) {}
         static tenon::result<view> open(tenon::byte_view model, std::span<Key const> keys) {
             auto v = base::open(model, keys);
