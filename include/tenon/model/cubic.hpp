@@ -74,15 +74,14 @@ private:
     /// its least lies outside, the answer lies on an edge.
     template <number_sequence Keys>
     static inner_points best(Keys const& keys) {
-        detail::block_sums<5> sums;
         double const          n = static_cast<double>(static_cast<std::uint64_t>(keys.size())), to_end = n / (n - 1);
-        detail::each_share(
-            keys, [](std::uint64_t d) { return d; },
-            [&](double x, double y) {
-                double const rest = 1 - x, p = 3 * x * rest * rest, q = 3 * x * x * rest, left = y * to_end - x * x * x;
-                sums.add({p * p, p * q, q * q, p * left, q * left});
-            });
-        auto const [pp, pq, qq, pl, ql] = sums.total();
+        std::array<double, 5> sums{};
+        auto const            terms = [=](double x, double y) {
+            double const rest = 1 - x, p = 3 * x * rest * rest, q = 3 * x * x * rest, left = y * to_end - x * x * x;
+            return std::array<double, 5>{p * p, p * q, q * q, p * left, q * left};
+        };
+        detail::sum_shares(keys, [](std::uint64_t d) { return d; }, terms, sums);
+        auto const [pp, pq, qq, pl, ql] = sums;
         auto const error                = [=](inner_points c) {
             return pp * c.low * c.low + 2 * pq * c.low * c.high + qq * c.high * c.high - 2 * pl * c.low -
                    2 * ql * c.high;

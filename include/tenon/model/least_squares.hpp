@@ -6,7 +6,9 @@
 #include "tenon/model/slope.hpp"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace tenon::detail {
 
@@ -15,46 +17,31 @@ struct fitted_line {
     double origin = 0, rise = 0;
 };
 
-/// Sums of many products, in blocks so that rounding does not grow with their number.
-template <std::size_t N>
-class block_sums {
-public:
-    void add(std::array<double, N> const& terms) noexcept {
-        for (std::size_t i = 0; i < N; ++i) block_[i] += terms[i];
-        if (++held_ == 1024) close();
-    }
-    std::array<double, N> const& total() noexcept {
-        close();
-        return total_;
-    }
-
-private:
-    void close() noexcept {
-        for (std::size_t i = 0; i < N; ++i) total_[i] += block_[i];
-        block_ = {}, held_ = 0;
-    }
-    std::array<double, N> block_{}, total_{};
-    unsigned              held_ = 0;
-};
-
-/// Calls visit(x, y) for each key: x its distance from the first as `map` measures it, in [0, 1]; y its rank over n. Duplicates
-/// count at the rank of the first. False when all distances are 0.
-template <number_sequence Keys, class Map, class Visit>
-bool each_share(Keys const& keys, Map map, Visit visit) {
+/// Sums terms(x, y), N products, over all keys: x a key's distance from the first as `map` measures it, in [0, 1]; y its rank over n.
+/// Duplicates count at the rank of the first. In blocks, so that rounding does not grow with n. False when all distances are 0.
+template <std::size_t N, number_sequence Keys, class Map, class Terms>
+bool sum_shares(Keys const& keys, Map map, Terms terms, std::array<double, N>& total) {
     auto const n = static_cast<std::uint64_t>(keys.size());
     if (n < 2) return false;
-    auto const   first = keys[0];
-    double const width = static_cast<double>(map(keys[n - 1] - first));
+    std::uint64_t const first = keys[0];
+    double const        width = static_cast<double>(map(keys[n - 1] - first));
     if (!(width > 0)) return false;
     double const  per_width = 1 / width, per_key = 1 / static_cast<double>(n);
     std::uint64_t before = first;
     double        y      = 0;
-    for (std::uint64_t i = 0; i < n; ++i) {
-        std::uint64_t const p = keys[i];
-        if (p != before) y = static_cast<double>(static_cast<std::int64_t>(i)) * per_key;
-        before = p;
-        visit(static_cast<double>(map(p - first)) * per_width, y);
-    }
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+        for (std::uint64_t i = 0; i < n;) {
+            std::array<double, N> block{};  // in registers
+            for (auto const end = n - i > 1024 ? i + 1024 : n; i < end; ++i) {
+                std::uint64_t const p = keys[i];
+                if (p != before) y = static_cast<double>(static_cast<std::int64_t>(i)) * per_key;
+                before           = p;
+                auto const added = terms(static_cast<double>(map(p - first)) * per_width, y);
+                ((block[I] += added[I]), ...);
+            }
+            ((total[I] += block[I]), ...);
+        }
+    }(std::make_index_sequence<N>{});
     return true;
 }
 
@@ -62,9 +49,10 @@ bool each_share(Keys const& keys, Map map, Visit visit) {
 /// exact enough. When the line would be positive far below `lowest` (a distance, negative), it goes through that point instead.
 template <number_sequence Keys, class Map>
 fitted_line fit_line(Keys const& keys, double scale, double lowest, Map map) {
-    block_sums<4> sums;
-    if (!each_share(keys, map, [&](double x, double y) { sums.add({x, y, x * x, x * y}); })) return {};
-    auto const [x, y, xx, xy] = sums.total();
+    std::array<double, 4> sums{};
+    auto const            terms = [](double x, double y) { return std::array<double, 4>{x, y, x * x, x * y}; };
+    if (!sum_shares(keys, map, terms, sums)) return {};
+    auto const [x, y, xx, xy] = sums;
     double const n            = static_cast<double>(static_cast<std::uint64_t>(keys.size()));
     double const width        = static_cast<double>(map(keys[keys.size() - 1] - keys[0]));
     double const variance = xx - x * x / n, covariance = xy - x * y / n;

@@ -64,7 +64,7 @@ struct tune_candidate {
     std::uint64_t    bytes           = 0;  ///< estimated; of the chosen one counted
     double           mean_log2_error = 0;  ///< of positions searched
     double           lines           = 0;  ///< cache lines that a look-up reads, of models and of keys
-    double           cost            = 0;  ///< those that should come from memory, and a little for each step
+    double           cost            = 0;  ///< waits for those that should come from memory, and a little for each step
     bool             chosen          = false;
 };
 
@@ -153,7 +153,8 @@ private:
         out.bytes           = Policy::locator::bytes_for(counts);
         out.mean_log2_error = sample.mean_log2();
         double const lists  = static_cast<double>(models::depth > 1 ? models::depth - 1 : 1);
-        finish(out, lists, best_search(out, sample), static_cast<double>(models::depth));
+        double const lines  = best_search(out, sample);
+        finish(out, lists, lines, lines, static_cast<double>(models::depth));
         return out;
     }
     tune_candidate of_sorted_array() const {
@@ -162,7 +163,8 @@ private:
         out.last_mile       = default_last_mile::name;
         out.bytes           = sizeof(index_header);
         out.mean_log2_error = rough_log2(n_ + 1);
-        finish(out, 0, halving_lines(n_, key_bytes_), 0);
+        double const lines  = halving_lines(n_, key_bytes_);
+        finish(out, 0, lines, lines, 0);
         return out;
     }
     /// Built over runs of neighbouring keys: what is local there is so in the whole.
@@ -188,15 +190,16 @@ private:
                        static_cast<double>(at < middle ? middle - at : at - middle));
         }
         out.mean_log2_error = sample.mean_log2();
-        double lines        = 0;
+        double lines = 0, waits = 0;
         if constexpr (requires { made->locator(); }) {
-            lines = best_search(out, sample);
+            lines = waits = best_search(out, sample);
         } else {
-            // Windows are whole lines of keys: they begin where cache lines do.
+            // Windows are whole lines of keys: they begin where cache lines do. A second one is asked for together with the first.
             auto const line_bytes = 64 / static_cast<double>(line_keys<Key>);
-            lines                 = 1 + std::max(0.0, sample.mean_halving(line_bytes) - 1.5);
+            auto const more       = std::max(0.0, sample.mean_halving(line_bytes) - 1.5);
+            lines = 1 + more, waits = 1 + more / 4;
         }
-        finish(out, model_lines<Policy>, lines, 1.5);
+        finish(out, model_lines<Policy>, lines, waits, 1.5);
         return out;
     }
 
@@ -206,9 +209,10 @@ private:
         out.last_mile = galloping < halving ? last_mile::exponential::name : default_last_mile::name;
         return std::min(halving, galloping);
     }
-    void finish(tune_candidate& out, double lists, double key_lines, double models) const {
+    /// `waits`: lines of keys that are waited for one after the other.
+    void finish(tune_candidate& out, double lists, double key_lines, double waits, double models) const {
         out.lines = lists + key_lines;
-        out.cost  = lists * miss_share(static_cast<double>(out.bytes)) + key_lines * miss_share(n_ * key_bytes_) +
+        out.cost  = lists * miss_share(static_cast<double>(out.bytes)) + waits * miss_share(n_ * key_bytes_) +
                    0.03 * models + 0.03 * out.mean_log2_error;
     }
 
