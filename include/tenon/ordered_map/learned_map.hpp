@@ -27,11 +27,12 @@ namespace tenon {
 /// What a learned_map is made of.
 struct learned_map_stats {
     std::size_t keys = 0, blocks = 0, leaves = 0, inner_nodes = 0;
-    unsigned    depth      = 0;  ///< levels of inner nodes
-    unsigned    block_room = 0;  ///< entries that a block has room for
-    std::size_t bytes      = 0;  ///< all memory of the map, without what keys and values own elsewhere
-    double      filled     = 0;  ///< keys per place in blocks
-    double      told_apart = 0;  ///< share of neighbouring blocks whose 16-bit marks differ
+    unsigned    depth      = 0;      ///< levels of inner nodes
+    unsigned    block_room = 0;      ///< entries that a block has room for
+    std::size_t bytes      = 0;      ///< all memory of the map, without what keys and values own elsewhere
+    double      filled     = 0;      ///< keys per place in blocks
+    bool        routed     = false;  ///< a model spares look-ups the upper inner nodes
+    double      told_apart = 0;      ///< share of neighbouring blocks whose 16-bit marks differ
 };
 
 /// learned_map - a sorted map over numbers that stand for keys: 64-bit above, 16-bit within a leaf, the keys themselves in a block.
@@ -364,6 +365,7 @@ public:
         learned_map_stats s{tree_.size(),  tree_.block_count(), tree_.leaf_count(), tree_.inner_count(),
                             tree_.depth(), tree::room,          tree_.bytes()};
         if (s.blocks > 0) s.filled = static_cast<double>(s.keys) / static_cast<double>(s.blocks * tree::room);
+        s.routed     = tree_.routed();
         s.told_apart = tree_.told_apart();
         return s;
     }
@@ -481,7 +483,7 @@ public:
     arrow     operator->() const noexcept { return {**this}; }
 
     basic_iterator& operator++() noexcept {
-        at_ = tree_->next(at_);
+        if (++at_.slot >= count_) at_ = tree_->read_on(at_, count_, ahead_);
         return *this;
     }
     basic_iterator operator++(int) noexcept {
@@ -490,7 +492,8 @@ public:
         return old;
     }
     basic_iterator& operator--() noexcept {
-        at_ = tree_->previous(at_);
+        at_    = tree_->previous(at_);
+        count_ = 0;
         return *this;
     }
     basic_iterator operator--(int) noexcept {
@@ -509,6 +512,8 @@ private:
 
     tree const* tree_ = nullptr;
     place       at_;
+    unsigned    count_ = 0;  // entries of the block, 0 as long as nobody has asked
+    unsigned    ahead_ = 0;  // up to which block of the leaf memory was asked for
 };
 
 template <class Key, class Value, class Compare, class Allocator>

@@ -4,6 +4,7 @@
 
 #include "tenon/ordered_map/learned_map_memory.hpp"
 #include "tenon/ordered_map/learned_map_nodes.hpp"
+#include "tenon/ordered_map/learned_map_routes.hpp"
 
 #include "tenon/core/contract.hpp"
 #include "tenon/core/result.hpp"
@@ -47,7 +48,8 @@ public:
         Value& value() const noexcept { return block::values(data)[slot]; }
     };
 
-    learned_tree(Compare less, Allocator const& a) : less_(std::move(less)), blocks_(a), leaves_(a), inners_(a) {}
+    learned_tree(Compare less, Allocator const& a)
+        : less_(std::move(less)), blocks_(a), leaves_(a), inners_(a), routes_(a) {}
     learned_tree(learned_tree const&)            = delete;
     learned_tree& operator=(learned_tree const&) = delete;
     ~learned_tree() { end_entries(); }
@@ -55,7 +57,9 @@ public:
     std::size_t    size() const noexcept { return size_; }
     Compare const& less() const noexcept { return less_; }
     Allocator      allocator() const { return blocks_.allocator(); }
-    std::size_t bytes() const noexcept { return sizeof(*this) + blocks_.bytes() + leaves_.bytes() + inners_.bytes(); }
+    std::size_t    bytes() const noexcept {
+        return sizeof(*this) + blocks_.bytes() + leaves_.bytes() + inners_.bytes() + routes_.bytes();
+    }
     std::size_t block_count() const noexcept { return blocks_.used(); }
     std::size_t leaf_count() const noexcept { return leaves_.used(); }
     std::size_t inner_count() const noexcept { return inners_.used(); }
@@ -72,10 +76,12 @@ public:
         blocks_.swap(other.blocks_);
         leaves_.swap(other.leaves_);
         inners_.swap(other.inners_);
+        routes_.swap(other.routes_);
         std::swap(root_, other.root_);
         std::swap(first_, other.first_);
         std::swap(last_, other.last_);
         std::swap(swept_, other.swept_);
+        std::swap(routes_stale_, other.routes_stale_);
         std::swap(depth_, other.depth_);
         std::swap(size_, other.size_);
     }
@@ -84,6 +90,7 @@ public:
         blocks_.release();
         leaves_.release();
         inners_.release();
+        routes_.release();
         root_  = nullptr;
         first_ = last_ = swept_ = nullptr;
         depth_                  = 0;
@@ -149,6 +156,30 @@ public:
         ++at.slot;
         return settled(at);
     }
+    /// As next() for a slot that was already counted up, to `count` or, when that is 0, to any. Tells the count of the block where it
+    /// then is, and asks for memory of blocks behind it: `ahead` says how far it has.
+    place read_on(place at, unsigned& count, unsigned& ahead) const noexcept {
+        bool const first = count == 0;
+        auto*      l     = at.in;
+        if (first) {
+            count = l->count(at.at);
+            ahead = at.at + 1;
+        }
+        if (at.slot >= count) {
+            if (++at.at == l->size) {
+                l = l->after;
+                if (l == nullptr) return {};
+                at    = {l, nullptr, 0, 0};
+                ahead = 1;
+            }
+            at    = {l, data(*l, at.at), at.at, 0};
+            count = l->count(at.at);
+        }
+        auto const until = at.at + (first ? 3u : 6u);
+        for (; ahead < std::min<unsigned>(until, l->size); ++ahead) block::prefetch_all(data(*l, ahead));
+        if (until >= l->size && l->after != nullptr) prefetch_leaf(*l->after);
+        return at;
+    }
     /// Precondition: not the first entry.
     place previous(place at) const noexcept {
         if (at.in != nullptr && at.slot > 0) return {at.in, at.data, at.at, at.slot - 1};
@@ -193,7 +224,9 @@ public:
         put(at, at.slot, word, std::move(key), std::move(value));
     }
     void finish_append() {
-        if (last_ != nullptr) set_marks(*last_);
+        if (last_ == nullptr) return;
+        set_marks(*last_);
+        set_routes();
     }
     /// Takes an entry out; the entry behind it. Only comparisons and projections can throw, before any change.
     place erase(place at) {
@@ -208,6 +241,7 @@ public:
         return erase_and_close(at, n);
     }
 
+    bool routed() const noexcept { return routes_.active(); }
     /// The share of neighbouring blocks whose marks differ.
     double told_apart() const noexcept {
         std::size_t same = 0, all = 0;
@@ -251,7 +285,14 @@ private:
     template <side S, class K>
     leaf* leaf_of(probe<K> const& p) const {
         void* n = root_;
-        for (auto d = depth_; d > 0; --d) {
+        auto  d = depth_;
+        if constexpr (order::exact && probe<K>::has_word)
+            if (routes_.active())
+                if (auto* const to = routes_.find(p.word); to != nullptr) [[likely]] {
+                    n = to;
+                    d = 1;
+                }
+        for (; d > 0; --d) {
             auto* const i = static_cast<inner*>(n);
             n             = i->children[child_of<S>(*i, d, p)];
         }
@@ -349,8 +390,6 @@ private:
             slot = 0;
             if (l == nullptr) return {};
         }
-        if (i + 2 < l->size) block::prefetch_all(data(*l, i + 2));
-        else if (l->after != nullptr) prefetch_leaf(*l->after);
         return {l, data(*l, i), i, slot};
     }
     static void prefetch_leaf(leaf const& l) noexcept {
@@ -374,6 +413,7 @@ private:
         reserve_blocks(1);
         leaves_.reserve(1);
         inners_.reserve(depth_ + 1);
+        if constexpr (order::exact) routes_.reserve(inners_.used() + 2);
     }
     void end_entries() noexcept {
         if constexpr (!std::is_trivially_destructible_v<Key> || !std::is_trivially_destructible_v<Value>)
@@ -417,12 +457,14 @@ private:
                 i -= l->size;
                 l = other;
             }
+            if (routes_stale_) set_routes();
         }
         return split_blocks(*l, i, at.slot, n);
     }
     /// A new block behind the last one, which stays full.
     place append_block(std::uint64_t word, unsigned& n) {
         reserve_split();
+        if (routes_stale_) set_routes();
         n             = 0;
         auto const at = open_block(word, leaf::room);
         auto&      l  = *at.in;
@@ -563,12 +605,37 @@ private:
         made.after                                           = std::exchange(l.after, &made);
         (made.after == nullptr ? last_ : made.after->before) = &made;
     }
+    void drop_routes() noexcept {
+        routes_.drop();
+        routes_stale_ = true;
+    }
+    /// Learns the parents of leaves anew, after some were split.
+    void set_routes() noexcept {
+        routes_stale_ = false;
+        if constexpr (order::exact) {
+            if (depth_ < 2) return;
+            auto const ends = last_->size - 1u;
+            auto const low  = block::word(data(*first_, 0), 0),
+                       high = block::word(data(*last_, ends), last_->count(ends) - 1);
+            routes_.set(inners_.used(), low, high,
+                        [&](auto see) { walk_parents(root_, depth_, inner::no_bound, see); });
+        }
+    }
+    /// Calls see(node, upper bound) for every parent of leaves, in order.
+    template <class See>
+    static void walk_parents(void* n, unsigned d, std::uint64_t high, See& see) {
+        auto* const node = static_cast<inner*>(n);
+        if (d == 1) return see(node, high);
+        for (unsigned i = 0; i < node->size; ++i)
+            walk_parents(node->children[i], d - 1, i + 1 == node->size ? high : node->bounds[i], see);
+    }
     /// Enters a node behind the one that a path leads to. Precondition: reserved.
     void attach(path& way, void* made, std::uint64_t bound) noexcept {
         bool last = static_cast<leaf*>(made)->after == nullptr;  // then full nodes stay full
         for (auto d = depth_; d > 0; --d) {
             auto const [n, child] = way[d - 1];
             if (n->size < inner::room) return n->insert(child + 1, made, bound);
+            drop_routes();
             last              = last && child + 1 == inner::room;
             auto* const other = inners_.take();
             if (last) {
@@ -698,6 +765,7 @@ private:
             auto* const n = way[d].at;
             n->remove(child);
             if (n->size >= inner::room / 4) return;
+            drop_routes();
             auto& [above, at] = way[d - 1];
             child             = at;
             if (n->size == 0) {
@@ -717,7 +785,8 @@ private:
         static_cast<inner*>(root_)->remove(child);
         while (depth_ > 0 && static_cast<inner*>(root_)->size == 1) {
             auto* const old = static_cast<inner*>(root_);
-            root_           = old->children[0];
+            drop_routes();
+            root_ = old->children[0];
             inners_.give(old);
             --depth_;
         }
@@ -797,6 +866,8 @@ private:
     learned_blocks<block::bytes, Allocator> blocks_;
     learned_nodes<leaf, Allocator>          leaves_;
     learned_nodes<inner, Allocator>         inners_;
+    learned_routes<Allocator>               routes_;  // where numbers are exact: to the parents of leaves
+    bool                                    routes_stale_ = false;
 };
 
 template <class Key, class Value, class Compare, class Allocator>
@@ -804,6 +875,12 @@ result<void> learned_tree<Key, Value, Compare, Allocator>::validate() const {
     audit a;
     if (root_ != nullptr) audit_node(a, root_, depth_, 0, std::numeric_limits<std::uint64_t>::max());
     a.check(a.before == last_ && (last_ == nullptr || last_->after == nullptr), "the list of leaves ends elsewhere");
+    if (routes_.active())
+        for (auto* l = first_; l != nullptr; l = l->after) {
+            auto const w  = block::word(data(*l, 0), 0);
+            auto*      to = routes_.find(w);
+            a.check(to == nullptr || to->children[to->rank(w)] == l, "the model leads elsewhere");
+        }
     a.check(a.keys == size_, "size() is not the number of keys");
     a.check(a.blocks == blocks_.used() && a.leaves == leaves_.used() && a.inners == inners_.used(),
             "memory is in use that the tree does not reach");
