@@ -265,6 +265,12 @@ TEST_CASE("validate sees every claim of a pgm that is not true, and look-ups are
     CHECK(refused(tree_at, 5));                                // the top of the tree
 }
 
+TEST_CASE("a pgm takes no more keys than its records have room for") {
+    using tenon::detail::segment_store;
+    CHECK(segment_store::check_size(u64{1} << 39));
+    CHECK(kind(segment_store::check_size((u64{1} << 39) + 1)) == "too large");
+}
+
 TEST_CASE("a pgm says what does not fit") {
     auto const keys  = bent_keys(3000, 2);
     auto const model = *pgm<8>::build<u64>(keys);
@@ -280,7 +286,7 @@ TEST_CASE("a pgm says what does not fit") {
     for (std::size_t at : {48u, 56u, 152u, 160u, 168u, 176u, 184u}) CHECK(with(at, 1) == "corrupt");
     CHECK(with(128, greatest) == "corrupt");
     CHECK(with(128, tenon::load<u64>(model.data() + 128) + 1) == "corrupt");
-    CHECK(with(136, u64{1} << 40) == "corrupt");
+    CHECK(with(136, u64{1} << 39) == "corrupt");
     tenon::testing::aligned_copy const same(model);
     CHECK(kind(open(same.view())) == "none");
     tenon::byte_vector shifted(model.size() + 1);

@@ -73,7 +73,7 @@ private:
 ///             98,304 positions. Numbers of 64 bits lose nothing, near 2^53 and 2^64 neither.
 /// Cost        build O(n) time and O(m) memory, one pass and a proof; look-up: log8(m) cached lines of separators, a record, and
 ///             O(log Epsilon) steps over the keys. Bytes for each key: 17 m / n, about 17 / Epsilon^2 where gaps are random.
-/// Errors      build: unsorted input or NaN -> errc::unsorted_keys with the first offending rank; 2^40 keys or more -> errc::too_large.
+/// Errors      build: unsorted input or NaN -> errc::unsorted_keys with the first offending rank; more than 2^39 keys -> errc::too_large.
 /// Threads     const members may be called concurrently.
 /// On disk     "tenonidx" version 2, name "pgm<Epsilon>", docs/formats/pgm.md
 /// Invariants  those of detail::segment_store.
@@ -95,12 +95,12 @@ struct pgm {
     template <index_key Key>
     static result<byte_vector> build(std::span<Key const> keys) {
         if (auto sorted = check_sorted(keys); !sorted) return fail(std::move(sorted).error());
+        if (auto fits = detail::segment_store::check_size(keys.size()); !fits) return fail(std::move(fits).error());
         projected_keys<Key> const projected(keys);
         auto const pieces = detail::segment_cutter<detail::pgm_corridor, projected_keys<Key>>(projected, Epsilon).cut();
         detail::segment_head head;
         auto out = detail::segment_store::put(pieces, detail::segment_store::separators(pieces), keys.size(), head);
-        if (!out) return out;
-        detail::segment_store::finish(*out, index_header::of(name, keys, out->size()), head);
+        detail::segment_store::finish(out, index_header::of(name, keys, out.size()), head);
         return out;
     }
     /// An index over a vector, an array or a span of the caller's.

@@ -198,10 +198,17 @@ static_assert(sizeof(segment_head) == 64 && flat_type<segment_head>);
 ///             between its separators. (3) Behind the records stand two more that point to the end, for p above all keys.
 class segment_store {
 public:
-    static constexpr std::uint64_t tree_at = sizeof(index_header) + sizeof(segment_head);
+    static constexpr std::uint64_t tree_at   = sizeof(index_header) + sizeof(segment_head);
+    static constexpr std::uint64_t most_keys = segment_record::top_limit / 2;
 
     static std::uint64_t bytes(std::uint64_t segments) noexcept {
         return tree_at + key_tree::bytes(segments) + (segments + 2) * sizeof(segment_record);
+    }
+
+    /// errc::too_large when records have no room for so many ranks.
+    static result<void> check_size(std::uint64_t n) {
+        if (n <= most_keys) return {};
+        return fail(errc::too_large, {"an index of segments holds at most 2^39 keys, but there are ", n});
     }
 
     /// The separators of pieces.
@@ -213,13 +220,11 @@ public:
     }
 
     /// Bytes for n keys, with room for an index_header in front. `head` gets all but the policy's own words.
-    static result<byte_vector> put(std::vector<segment_piece> const& pieces, std::span<std::uint64_t const> separators,
-                                   std::uint64_t n, segment_head& head) {
+    static byte_vector put(std::vector<segment_piece> const& pieces, std::span<std::uint64_t const> separators,
+                           std::uint64_t n, segment_head& head) {
         head.segments = pieces.size();
         head.origin   = pieces.empty() ? 0 : pieces.front().origin;
         for (auto const& p : pieces) head.width = std::max(head.width, static_cast<std::uint64_t>(p.most - p.least));
-        if (n >= segment_record::top_limit - head.width)
-            return fail(errc::too_large, {"an index of segments holds fewer than 2^40 keys, but there are ", n});
         byte_vector out;
         out.reserve(static_cast<std::size_t>(bytes(pieces.size())));
         out.resize(tree_at);
@@ -249,7 +254,7 @@ public:
                         {"the position index has ", model.size(), " bytes and no second header at offset 128"});
         auto const& h = heads.front();
         if (h.segments > model.size() / sizeof(segment_record) || bytes(h.segments) > model.size() ||
-            header.keys >= segment_record::top_limit || h.width >= segment_record::top_limit - header.keys)
+            header.keys > most_keys || h.width >= most_keys)
             return fail(errc::corrupt,
                         {"the position index says it has ", h.segments, " segments and windows of ", h.width,
                          ", which does not fit its ", model.size(), " bytes and ", header.keys, " keys"});

@@ -126,7 +126,7 @@ private:
 /// Cost        build O(n) time and O(m) memory, one pass and a proof; look-up: an entry, a line of knots, a record, O(log MaxError) steps
 ///             over the keys. Where many knots share their leading bits, a tree of O(log m) lines stands in for the table; outliers
 ///             do not count for its range.
-/// Errors      build: unsorted input or NaN -> errc::unsorted_keys with the first offending rank; 2^40 keys or more -> errc::too_large.
+/// Errors      build: unsorted input or NaN -> errc::unsorted_keys with the first offending rank; more than 2^39 keys -> errc::too_large.
 /// Threads     const members may be called concurrently.
 /// On disk     "tenonidx" version 2, name "radix_spline<MaxError,RadixBits>", docs/formats/radix_spline.md
 /// Invariants  those of detail::segment_store; the table is the one that detail::radix_table makes of the separators.
@@ -150,6 +150,7 @@ struct radix_spline {
     template <index_key Key>
     static result<byte_vector> build(std::span<Key const> keys) {
         if (auto sorted = check_sorted(keys); !sorted) return fail(std::move(sorted).error());
+        if (auto fits = detail::segment_store::check_size(keys.size()); !fits) return fail(std::move(fits).error());
         projected_keys<Key> const projected(keys);
         auto const                pieces =
             detail::segment_cutter<detail::spline_corridor, projected_keys<Key>>(projected, MaxError).cut();
@@ -159,10 +160,9 @@ struct radix_spline {
         detail::segment_head       head;
         head.router[0] = shape.bins, head.router[1] = shape.low, head.router[2] = shape.shift;
         auto out = detail::segment_store::put(pieces, separators, keys.size(), head);
-        if (!out) return out;
-        put_bytes(*out, std::as_bytes(std::span(entries)));
-        pad_to(*out, 8);
-        detail::segment_store::finish(*out, index_header::of(name, keys, out->size()), head);
+        put_bytes(out, std::as_bytes(std::span(entries)));
+        pad_to(out, 8);
+        detail::segment_store::finish(out, index_header::of(name, keys, out.size()), head);
         return out;
     }
     /// An index over a vector, an array or a span of the caller's.
