@@ -4,6 +4,7 @@
 
 #include "tenon/core/prng.hpp"
 #include "tenon/ordered_index/concept.hpp"
+#include "tenon/ordered_index/sorted_keys.hpp"
 #include "tenon/testing/hostile_bytes.hpp"
 #include "tenon/testing/ordered_index_keys.hpp"
 #include "tenon/testing/report.hpp"
@@ -404,9 +405,21 @@ public:
             offer(copy.view());
         }
     }
+    /// Ends cut off, also where the header of sorted_keys.hpp says so.
     void offer_cut(byte_view good) {
         for (std::size_t n = 0; n < good.size(); n += 1 + n / 24) {
             aligned_copy copy(good.first(n));
+            offer(copy.view());
+            if (n < sizeof(index_header)) continue;
+            auto const size = static_cast<std::uint64_t>(n);
+            std::memcpy(copy.data() + offsetof(index_header, bytes), &size, 8);
+            offer(copy.view());
+        }
+        for (std::size_t n = sizeof(index_header); n + 64 <= good.size() && n < 64 * sizeof(index_header); n += 64) {
+            aligned_copy copy(good.first(good.size() - (n - sizeof(index_header) + 64)));
+            auto const   size = static_cast<std::uint64_t>(copy.view().size());
+            if (size < sizeof(index_header)) break;
+            std::memcpy(copy.data() + offsetof(index_header, bytes), &size, 8);
             offer(copy.view());
         }
     }
