@@ -536,7 +536,7 @@ std::string learned_map<Key, Value, Compare, Allocator>::explain() const {
                      s.inner_nodes,
                      " inner nodes on ",
                      s.depth,
-                     " levels; ",
+                     s.routed ? " levels below a model; " : " levels; ",
                      s.bytes,
                      " bytes, ",
                      each,
