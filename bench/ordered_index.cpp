@@ -8,20 +8,12 @@
 #include "peers/simd_tree.hpp"
 #include "plot.hpp"
 #include "tenon/core/prng.hpp"
+#include "tenon/ordered_index/hybrid.hpp"
+#include "tenon/ordered_index/pgm.hpp"
+#include "tenon/ordered_index/radix_spline.hpp"
 #include "tenon/ordered_index/rmi.hpp"
 #include "tenon/ordered_index/sorted_array.hpp"
-#if __has_include("tenon/ordered_index/pgm.hpp")
-#include "tenon/ordered_index/pgm.hpp"
-#endif
-#if __has_include("tenon/ordered_index/radix_spline.hpp")
-#include "tenon/ordered_index/radix_spline.hpp"
-#endif
-#if __has_include("tenon/ordered_index/static_tree.hpp")
 #include "tenon/ordered_index/static_tree.hpp"
-#endif
-#if __has_include("tenon/ordered_index/hybrid.hpp")
-#include "tenon/ordered_index/hybrid.hpp"
-#endif
 
 #include <algorithm>
 #include <array>
@@ -338,20 +330,12 @@ std::vector<contestant> contestants() {
 #endif
         ours<tenon::sorted_array>("sorted_array"),
         ours<tenon::rmi<>>("rmi<>"),
-#if __has_include("tenon/ordered_index/pgm.hpp")
         ours<tenon::pgm<>>("pgm<>"),
         ours<tenon::pgm<128>>("pgm<128>"),
-#endif
-#if __has_include("tenon/ordered_index/radix_spline.hpp")
         ours<tenon::radix_spline<>>("radix_spline<>"),
-#endif
-#if __has_include("tenon/ordered_index/static_tree.hpp")
         ours<tenon::static_tree<>>("static_tree<>"),
         ours<tenon::static_tree<tenon::compressed_separators>>("static_tree, compressed"),
-#endif
-#if __has_include("tenon/ordered_index/hybrid.hpp")
         ours<tenon::hybrid<>>("hybrid"),
-#endif
     };
     return out;
 }

@@ -8,11 +8,9 @@
 #include "tenon/core/hash.hpp"
 #include "tenon/core/prng.hpp"
 #include "tenon/ordered_map/btree.hpp"
+#include "tenon/ordered_map/learned_map.hpp"
 #include "tenon/ordered_map/skip_list.hpp"
 #include "tenon/ordered_map/std_map.hpp"
-#if __has_include("tenon/ordered_map/learned_map.hpp")
-#include "tenon/ordered_map/learned_map.hpp"
-#endif
 
 #include <algorithm>
 #include <cmath>
@@ -162,7 +160,6 @@ private:
     typename Policy::template map<u64, u64, std::less<>> map_;
 };
 
-#if __has_include("tenon/ordered_map/learned_map.hpp")
 class learned_map {
     using map = tenon::learned_map<u64, u64>;
 
@@ -185,7 +182,6 @@ public:
 private:
     map map_;
 };
-#endif
 
 #if defined(TENON_BENCH_ALEX)
 class alex_map {
@@ -431,9 +427,7 @@ std::vector<contestant> contestants() {
         {"tenon std_map", true, &measure<policy<tenon::std_map>>},
         {"tenon skip_list", true, &measure<policy<tenon::skip_list>>},
         {"tenon btree", true, &measure<policy<tenon::btree>>},
-#if __has_include("tenon/ordered_map/learned_map.hpp")
         {"tenon learned_map", true, &measure<learned_map>},
-#endif
     };
 }
 
