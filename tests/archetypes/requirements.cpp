@@ -227,9 +227,13 @@ struct ordered_index_with {
         requires(Without != 10);
         result<void> validate() const
         requires(Without != 11);
+        std::uint64_t count(Key) const
+        requires(Without != 12);
+        void batch(std::span<Key const>, std::span<std::uint64_t>) const
+        requires(Without != 13);
     };
 };
-static_assert(unneeded<11>([]<int W>() { return tenon::ordered_index<ordered_index_with<W>>; }) == -1);
+static_assert(unneeded<13>([]<int W>() { return tenon::ordered_index<ordered_index_with<W>>; }) == -1);
 
 template <int Without>
 struct map_with {
