@@ -296,6 +296,12 @@ private:
         if constexpr (layout::line == line_keys<Key>) return line_less(line, k);
         else return some_less(line, layout::line, k);
     }
+    /// By number, because line 0 may begin before the keys.
+    void prefetch_line(std::uint64_t line) const noexcept {
+        auto const at =
+            reinterpret_cast<std::uintptr_t>(this->keys_) + (line * layout::line - layout_.lead) * sizeof(Key);
+        prefetch(reinterpret_cast<void const*>(at));
+    }
     std::uint64_t finish(line_pair lines, Key const& k) const {
         if (lines.first < whole_ || lines.second >= whole_end_) [[unlikely]]
             return finish_at_edge(lines, k);
@@ -365,8 +371,8 @@ private:
         }
         for (std::size_t j = 0; j < m; ++j) {
             lines[j] = lines_of(at[j], p[j]);
-            prefetch(this->keys_ + (lines[j].first * layout::line - layout_.lead));
-            prefetch(this->keys_ + (lines[j].second * layout::line - layout_.lead));
+            prefetch_line(lines[j].first);
+            prefetch_line(lines[j].second);
         }
         for (std::size_t j = 0; j < m; ++j) out[j] = finish(lines[j], ks[j]);
     }
