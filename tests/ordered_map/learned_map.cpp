@@ -307,6 +307,7 @@ TEST_CASE("ascending keys fill a learned map to the brim, over three levels of i
     check_valid(map);
     auto const full = map.stats();
     CHECK(full.depth == 3);
+    CHECK(full.routed);
     CHECK(full.filled > 0.999);
     CHECK(full.bytes < n * 10 + (std::size_t{8} << 20));
     for (std::uint64_t i = 0; i < n; i += 997) {
@@ -654,4 +655,33 @@ TEST_CASE("validate and stats of a learned map tell what it is made of") {
     CHECK(s.told_apart == 1);
     CHECK(s.bytes == map.bytes());
     CHECK(s.leaves * 24 >= s.blocks);
+}
+
+TEST_CASE(
+    "the model above the leaves of a learned map follows inserts and erasures, on linear and on floating scales") {
+    auto const scatter = [](std::uint64_t i) { return mixed(i) >> 20 << 8; };
+    auto const skewed  = [](std::uint64_t i) { return (mixed(i) | 1) >> (mixed(i * 5 + 1) % 40); };
+    for (int scale = 0; scale < 2; ++scale) {
+        CAPTURE(scale);
+        auto const key = [&](std::uint64_t i) { return scale == 0 ? scatter(i) : skewed(i); };
+        learned_map<std::uint64_t, std::uint64_t> map;
+        std::uint64_t const                       n = 400'000;
+        for (std::uint64_t i = 0; i < n; ++i) {
+            map.insert_or_assign(key(i), i);
+            if (i % 50'000 == 0) check_valid(map);
+        }
+        check_valid(map);
+        CHECK(map.stats().routed);
+        for (std::uint64_t i = 0; i < n; ++i) REQUIRE(map.contains(key(i)));
+        auto const full = map.size();
+        for (std::uint64_t i = 0; i < n; ++i) {
+            if (i % 16 != 0) map.erase(key(i));
+            if (i % 50'000 == 0) check_valid(map);
+        }
+        check_valid(map);
+        CHECK(map.size() < full / 8);
+        for (std::uint64_t i = 0; i < n; ++i) map.try_emplace(key(i), i);
+        check_valid(map);
+        CHECK(map.size() == full);
+    }
 }

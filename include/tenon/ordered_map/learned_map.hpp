@@ -52,8 +52,9 @@ struct learned_map_stats {
 /// Threads     const members may be called concurrently.
 /// Invariants  those of detail::learned_tree; validate() checks them.
 /// Source      Kraska et al., The Case for Learned Index Structures, 2018, and Ding et al., ALEX, 2020: few cache lines by arithmetic on
-///             the key. Differs: no model that data can mislead; leaves quantise keys in a frame of reference (Goldstein et al., 1998),
-///             and every step has an exact answer below it. Sharing and splitting of blocks: Bayer and McCreight's B*-tree, 1972.
+///             the key. Differs: the model stands for upper levels only and is exact or silent; leaves quantise keys in a frame of
+///             reference (Goldstein et al., 1998), and equal marks are settled by keys, so that no data can mislead a search. Sharing
+///             and splitting of blocks: Bayer and McCreight's B*-tree, 1972.
 /// Use when    keys are numbers, or have projections that tell most of them apart; prefer btree where values must not move, or when
 ///             readers run beside a writer.
 template <class Key, class Value, class Compare = std::less<>,

@@ -299,9 +299,9 @@ inline learned_marks learned_rank_marks(learned_leaf const& l, std::uint16_t q) 
     auto const  key  = _mm256_set1_epi16(static_cast<short>(q));
     auto const* line = reinterpret_cast<__m256i const*>(&l);
     auto const  a = _mm256_load_si256(line), b = _mm256_load_si256(line + 1);
-    auto const  bits = [](__m256i x, __m256i y) {  // two bits a lane
-        return std::uint64_t{static_cast<unsigned>(_mm256_movemask_epi8(x))} & 0xffffff00u |
-               std::uint64_t{static_cast<unsigned>(_mm256_movemask_epi8(y))} << 32;
+    auto const  bits = [](__m256i x, __m256i y) {                                        // two bits a lane
+        auto const low = static_cast<unsigned>(_mm256_movemask_epi8(x)) & 0xffffff00u;  // not the frame
+        return low | std::uint64_t{static_cast<unsigned>(_mm256_movemask_epi8(y))} << 32;
     };
     auto const ge =
         bits(_mm256_cmpeq_epi16(_mm256_max_epu16(a, key), a), _mm256_cmpeq_epi16(_mm256_max_epu16(b, key), b));

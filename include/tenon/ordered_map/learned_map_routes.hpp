@@ -28,8 +28,7 @@ class learned_routes {
         std::uint64_t  bound  = 0;
         std::size_t    nodes  = 0;
     };
-    static constexpr unsigned      digits = 9;  // of the floating-point scale
-    static constexpr std::uint64_t most   = std::numeric_limits<std::uint64_t>::max();
+    static constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
 
 public:
     static constexpr std::size_t least_nodes = 8, most_nodes = 4096;
@@ -55,6 +54,7 @@ public:
         std::swap(base_, other.base_);
         std::swap(skip_, other.skip_);
         std::swap(shift_, other.shift_);
+        std::swap(digits_, other.digits_);
         std::swap(floating_, other.floating_);
     }
 
@@ -88,13 +88,14 @@ private:
         auto const at = floating_place(x);
         return std::min<std::uint64_t>(at < skip_ ? 0 : at - skip_, size_ - 1);
     }
-    static std::uint64_t floating_place(std::uint64_t x) noexcept {
-        auto const s = static_cast<unsigned>(std::bit_width(x | ((std::uint64_t{2} << digits) - 1))) - digits - 1;
-        return (std::uint64_t{s} << digits) + (x >> s);
+    std::uint64_t floating_place(std::uint64_t x) const noexcept {
+        auto const s = static_cast<unsigned>(std::bit_width(x | ((std::uint64_t{2} << digits_) - 1))) - digits_ - 1;
+        return (std::uint64_t{s} << digits_) + (x >> s);
     }
     template <class Walk>
     bool fit(bool floating, std::size_t n, std::uint64_t low, std::uint64_t high, Walk walk) noexcept {
         floating_ = floating;
+        digits_   = static_cast<unsigned>(std::bit_width(std::clamp<std::size_t>(table_.size() / 64, 2, 512))) - 1;
         base_     = floating ? 0 : low;
         skip_     = floating ? floating_place(low) : 0;
         if (floating) {
@@ -131,8 +132,9 @@ private:
     learned_vector<route, Allocator> table_;
     std::size_t                      size_ = 0, failed_at_ = 0;
     std::uint64_t                    base_ = 0, skip_ = 0;
-    unsigned                         shift_    = 0;
-    bool                             floating_ = false;
+    unsigned                         shift_ = 0, digits_ = 0;  // digits_: binary places of the floating-point scale
+
+    bool floating_ = false;
 };
 
 }  // namespace tenon::detail
