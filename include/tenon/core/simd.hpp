@@ -33,6 +33,9 @@
 #if !defined(HWY_DISABLED_TARGETS) && !defined(HWY_BASE_H_)
 #define HWY_DISABLED_TARGETS HWY_SSSE3
 #endif
+#if defined(__AVX512VNNI__) && !defined(HWY_WANT_AVX3_DL)
+#define HWY_WANT_AVX3_DL  // Highway 1.0.3 stops when flags allow a target that has to be asked for
+#endif
 #define HWY_TARGET_INCLUDE "tenon/core/simd-inl.hpp"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
 
