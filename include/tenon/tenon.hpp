@@ -9,6 +9,8 @@
 #include "tenon/filter/no_filter.hpp"
 #include "tenon/metric/inner_product.hpp"
 #include "tenon/metric/l2_squared.hpp"
+#include "tenon/ordered_index/pgm.hpp"
+#include "tenon/ordered_index/radix_spline.hpp"
 #include "tenon/ordered_index/rmi.hpp"
 #include "tenon/ordered_index/sorted_array.hpp"
 #include "tenon/ordered_index/static_tree.hpp"

@@ -140,6 +140,24 @@ TEST_CASE("the worst keys for every model still get seven lines a node") {
     for (u64 k : keys) CHECK(index->lower_bound(k) == oracle(keys, k));
 }
 
+TEST_CASE("keys that nodes hold badly get a plain tree") {
+    constexpr u64 seed = 11;
+    CAPTURE(seed);
+    auto const keys  = tenon::testing::key_set("adversarial", 200'000, seed);
+    auto const index = hybrid<>::over(keys);
+    REQUIRE(index);
+    CHECK(index->stats().kind == node_kind::words);
+    CHECK(index->stats().router_levels == 0);
+    CHECK(index->validate());
+    std::vector<u64> found(keys.size());
+    index->batch(keys, found);
+    for (std::size_t i = 0; i < keys.size(); i += 7) {
+        CHECK(index->lower_bound(keys[i]) == oracle(keys, keys[i]));
+        CHECK(found[i] == oracle(keys, keys[i]));
+        CHECK(index->lower_bound(keys[i] + 1) == oracle(keys, keys[i] + 1));
+    }
+}
+
 TEST_CASE("a node finds the line of every number around its keys") {
     constexpr u64 seed = 6;
     CAPTURE(seed);

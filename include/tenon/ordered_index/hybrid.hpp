@@ -18,11 +18,11 @@ namespace tenon {
 ///
 /// Maps        key -> position.
 /// Shapes      lines: the keys, 64 bytes at a time. nodes: each covers up to 43 lines; where a linear model of 254 buckets is too coarse, 25
-///             lines with 32,767 buckets, and where that is, 7 lines with exact separators. router: a table over the nodes where their keys
-///             are spread evenly, else an implicit B+-tree.
+///             lines with 32,767 buckets, and where that is, 7 lines with exact separators; where nodes would hold fewer than 20 lines each there are none, but a
+///             plain tree over the lines. router: a histogram of the nodes where keys allow it, else an implicit B+-tree.
 /// Guarantee   lower_bound of every key, stored or absent. Duplicates anywhere; no key value is reserved; any number of keys.
 /// Cost        look-up: the router (cached), one node, one line of keys, seldom two; no data-dependent branch for numbers where the router
-///             is learned. Bytes for 8-byte keys: 0.24 a key where 43 lines fit a node, at worst 1.3. build O(n), one pass.
+///             is learned. Bytes for 8-byte keys: 0.22 a key where 43 lines fit a node, at worst 1.14. build O(n), one pass.
 /// Errors      build: unsorted input or NaN -> errc::unsorted_keys with the first offending rank.
 /// Threads     const members may be called concurrently.
 /// On disk     "tenonidx" version 2, name "hybrid", docs/formats/hybrid.md

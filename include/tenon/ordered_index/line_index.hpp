@@ -67,7 +67,8 @@ public:
     line_node_maker(std::span<Key const> keys, line_layout<Key> layout)
         : projected_(keys), layout_(layout), lines_(keys.empty() ? 0 : layout.count()) {}
 
-    /// The kind of node that holds most lines, from a look at some of them: mixed only where that is worth comparing twice.
+    /// The kind of node that holds most lines, from a look at some of them: mixed only where that is worth comparing twice, and
+    /// words, which stands for no nodes at all, where nodes would hold so few lines that a plain tree is faster.
     node_kind better_kind() {
         std::uint64_t bytes = 0, pairs = 0, mixed = 0;
         auto const    looks = std::min<std::uint64_t>(64, lines_ / (2 * most) + 1);
@@ -85,6 +86,7 @@ public:
         }
         held_ = 0, next_ = 0;
         auto const better = std::max(bytes, pairs);
+        if (looks >= 8 && mixed < looks * few_lines) return node_kind::words;
         return mixed > better + better / 24 ? node_kind::mixed : pairs > bytes ? node_kind::pairs : node_kind::bytes;
     }
 
@@ -118,7 +120,8 @@ public:
     }
 
 private:
-    static constexpr unsigned most = line_node_builder::most;
+    static constexpr unsigned most      = line_node_builder::most;
+    static constexpr unsigned few_lines = 20;
 
     /// Lets go of the first n lines held, and holds at least one if there is one.
     void drop(unsigned n) {
@@ -175,8 +178,8 @@ public:
                                         " bytes, too few for its second header at offset 128"});
         auto const& h = heads.front();
         if (h.nodes == 0 || h.nodes > model.size() / 8 || h.line != layout::line || h.lead >= layout::line ||
-            h.kind > 3 || (h.kind == 2) == has_nodes || h.nodes_at % 64 != 0 || h.nodes_at > model.size() ||
-            model.size() - h.nodes_at != (has_nodes ? h.nodes * sizeof(line_node) : 0))
+            !fits_policy(h.kind) || h.nodes_at % 64 != 0 || h.nodes_at > model.size() ||
+            model.size() - h.nodes_at != (h.kind != 2 ? h.nodes * sizeof(line_node) : 0))
             return fail(errc::corrupt, {"the position index says it has ", h.nodes, " nodes of lines of ", h.line,
                                         " keys, which does not fit its ", model.size(), " bytes and these keys"});
         auto tree = key_tree::open(model, detail::line_tree_at, h.nodes - 1);
@@ -194,7 +197,7 @@ public:
         out.nodes_  = model.data() + h.nodes_at;
         out.kind_   = static_cast<node_kind>(h.kind);
         out.layout_ = {keys.size(), h.lead};
-        if (!has_nodes && h.nodes != out.layout_.count())
+        if (!out.has_nodes() && h.nodes != out.layout_.count())
             return fail(errc::corrupt, {"the position index says its keys have ", h.nodes, " lines, but they have ",
                                         out.layout_.count()});
         out.whole_     = h.lead > 0 ? 1 : 0;
@@ -203,8 +206,9 @@ public:
     }
 
     std::uint64_t lower_bound(Key const& k) const {
-        auto const p = space_(k);
-        return finish(lines_of(route(p), p), k);
+        auto const p  = space_(k);
+        auto const at = route(p);
+        return has_nodes() ? finish(lines_of(at, p), k) : finish_one(at, k);
     }
     /// The positions that lower_bound(k) may have by the model alone; size() stands for "after the last".
     position_range window(Key const& k) const {
@@ -225,7 +229,7 @@ public:
     line_index_stats stats() const noexcept {
         line_index_stats s{this->size_,    tree_.size() + 1, 0, kind_, router_.levels(), router_.entries(),
                            tree_.levels(), model_bytes_,     0};
-        if constexpr (has_nodes)
+        if (has_nodes())
             for (std::uint64_t i = 0; i < s.nodes; ++i) s.word_nodes += node(i).of_words() ? 1 : 0;
         s.lines_per_node = static_cast<double>(layout_.count()) / static_cast<double>(s.nodes);
         return s;
@@ -238,7 +242,7 @@ public:
                                 : sentence({"a tree of ", s.tree_levels, " levels"});
         auto const size =
             sentence({std::string(Policy::name), " over ", s.keys, " keys: ", s.model_bytes, " bytes, ", router});
-        if constexpr (!has_nodes)
+        if (!has_nodes())
             return size + "; a look-up touches a line of each level that is not cached, and one line of keys";
         auto const bits = s.kind == node_kind::bytes ? "8" : s.kind == node_kind::pairs ? "16" : "8 or 16";
         return size + sentence({" over ", s.nodes, " nodes with thresholds of ", bits, " bits (", s.word_nodes,
@@ -250,7 +254,7 @@ public:
     result<void> validate() const {
         if (auto sorted = check_sorted(this->keys()); !sorted) return sorted;
         detail::line_node_maker<Key> maker(this->keys(), layout_);
-        auto const                   expected = has_nodes ? maker.make(kind_) : maker.make_separators();
+        auto const                   expected = has_nodes() ? maker.make(kind_) : maker.make_separators();
         bool                         same     = tree_.valid(expected.separators);
         for (std::uint64_t i = 0; same && i < expected.nodes.size(); ++i) {
             auto const held = node(i);
@@ -266,8 +270,18 @@ public:
     }
 
 private:
-    static constexpr std::size_t width     = 64;
-    static constexpr bool        has_nodes = Policy::thresholds != node_kind::words;
+    static constexpr std::size_t width = 64;
+
+    /// Without nodes the router finds the line itself.
+    bool has_nodes() const noexcept {
+        if constexpr (Policy::thresholds == node_kind::words) return false;
+        else if constexpr (Policy::thresholds == node_kind::pairs) return true;
+        else return kind_ != node_kind::words;
+    }
+    static bool fits_policy(std::uint64_t kind) noexcept {
+        return Policy::thresholds == node_kind::mixed ? kind <= 3
+                                                      : kind == static_cast<std::uint64_t>(Policy::thresholds);
+    }
 
     explicit line_view(std::span<Key const> keys) : base(keys), space_(keys) {}
 
@@ -285,7 +299,7 @@ private:
 
     /// The lines to look at, from what route() said: a node, or, without nodes, the line itself.
     line_pair lines_of(std::uint64_t at, std::uint64_t p) const noexcept {
-        if constexpr (!has_nodes) return {at, at};
+        if (!has_nodes()) return {at, at};
         auto const& n = node(at);
         if (kind_ == node_kind::bytes) return find_lines<node_kind::bytes>(n, p);
         if (kind_ == node_kind::pairs) return find_lines<node_kind::pairs>(n, p);
@@ -311,6 +325,14 @@ private:
         auto const in_first = first + less, in_second = second + less_in(this->keys_ + second, k);
         // No branch: it would wait for memory, and be guessed wrong for each key that its node leaves to two lines.
         auto const at = in_first + ((in_second - in_first) & (std::uint64_t{0} - std::uint64_t{less == layout::line}));
+        if constexpr (key_space<Key>::exact) return at;
+        else return this->checked(at, k);
+    }
+    std::uint64_t finish_one(std::uint64_t line, Key const& k) const {
+        if (line < whole_ || line >= whole_end_) [[unlikely]]
+            return finish_at_edge({line, line}, k);
+        auto const first = line * layout::line - layout_.lead;
+        auto const at    = first + less_in(this->keys_ + first, k);
         if constexpr (key_space<Key>::exact) return at;
         else return this->checked(at, k);
     }
@@ -352,7 +374,7 @@ private:
             }
             for (std::size_t j = 0; j < m; ++j) {
                 at[j] = at[j] != radix_router::ask_tree ? at[j] + tree_.less_of_eight(at[j], p[j]) : tree_.lower(p[j]);
-                if constexpr (has_nodes) prefetch(nodes_ + at[j] * sizeof(line_node));
+                if (has_nodes()) prefetch(nodes_ + at[j] * sizeof(line_node));
             }
         } else {
             at.fill(0);
@@ -366,8 +388,13 @@ private:
             }
             for (std::size_t j = 0; j < m; ++j) {
                 at[j] = tree_.step(levels - 1, at[j], p[j]);
-                if constexpr (has_nodes) prefetch(nodes_ + at[j] * sizeof(line_node));
+                if (has_nodes()) prefetch(nodes_ + at[j] * sizeof(line_node));
             }
+        }
+        if (!has_nodes()) {
+            for (std::size_t j = 0; j < m; ++j) prefetch_line(at[j]);
+            for (std::size_t j = 0; j < m; ++j) out[j] = finish_one(at[j], ks[j]);
+            return;
         }
         for (std::size_t j = 0; j < m; ++j) {
             lines[j] = lines_of(at[j], p[j]);
@@ -415,8 +442,10 @@ result<byte_vector> build_line_index(std::span<Key const> keys, std::uint64_t le
     head.line  = index_line<Key>;
     head.kind  = static_cast<std::uint64_t>(kind);
     if constexpr (Policy::learned_router) {
-        head.router_at = out.size();
-        radix_router::put(out, made.separators);
+        if (kind != node_kind::words) {
+            head.router_at = out.size();
+            radix_router::put(out, made.separators);
+        }
     }
     head.nodes_at = out.size();
     put_bytes(out, std::as_bytes(std::span(made.nodes)));

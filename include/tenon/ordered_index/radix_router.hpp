@@ -25,7 +25,7 @@ namespace tenon {
 ///             its highest bit set when more than eight lie in it: then the tree answers.
 /// Guarantee   any p. Hostile bytes: answers in [0, n], no read outside.
 /// Cost        a table entry for each level and one line of separators, without branches that depend on the key; 4 bytes for each
-///             bin, about two bins for each separator. As few levels as put 98 in 100 separators into good bins; none (no
+///             bin, about half a bin for each separator and level. As few levels as put 98 in 100 separators into good bins; none (no
 ///             entries, the tree answers all) when even four levels leave more than 10 in 100 out.
 /// On disk     48 bytes and the entries, docs/formats/hybrid.md
 /// Source      the radix layers of learned indexes (Kraska et al., 2018; RadixSpline, Kipf et al., 2020) and the histogram tree
@@ -143,10 +143,10 @@ private:
         unsigned      width;
         unsigned      shift = 0;
 
-        /// Chooses how fine the bin is divided: about a place for each separator in the last level, fewer before it.
-        void divide(bool last_level) noexcept {
+        /// Chooses how fine the bin is divided: a place for two to four separators, so that the entries stay in the caches.
+        void divide() noexcept {
             auto const n    = last - first;
-            auto const bits = n <= 8 ? 0u : static_cast<unsigned>(std::bit_width(n)) - (last_level ? 0u : 2u);
+            auto const bits = n <= 8 ? 0u : static_cast<unsigned>(std::bit_width(n)) - 2;
             shift           = bits < width ? width - bits : 0;
         }
         std::uint64_t places() const noexcept { return std::uint64_t{1} << (width - shift); }
@@ -164,7 +164,7 @@ private:
         out.h.top        = low_bits(width);
 
         std::vector<bin> bins{bin{0, n, width}}, next;
-        bins.front().divide(levels == 1);
+        bins.front().divide();
         out.h.shift  = bins.front().shift;
         out.h.levels = levels;
         for (unsigned level = 1; level <= levels; ++level) {
@@ -175,7 +175,7 @@ private:
                     auto const from = at;
                     while (at < b.last && (x(at) & low_bits(b.width)) >> b.shift == place) ++at;
                     next.push_back(bin{from, at, b.shift});
-                    next.back().divide(level + 1 >= levels);
+                    next.back().divide();
                 }
                 if (next.size() + out.entries.size() > most_places) return plan{};
             }
