@@ -142,6 +142,8 @@ struct linear_spline;
 struct log_linear;
 struct radix;
 
+// template <class Key, class Value, class Compare, class Allocator> class learned_map;  ordered_map/learned_map.hpp
+// template <class Key, class Index> class key_file;                                    key_file.hpp
 struct btree;  // default
 struct shared_btree;
 struct skip_list;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -49,7 +50,7 @@ public:
 
 private:
     void map_file(std::span<std::byte const> from, std::size_t at) {
-        std::string name = "/tmp/tenon_page_end_XXXXXX";
+        std::string name = (std::filesystem::temp_directory_path() / "tenon_page_end_XXXXXX").string();
         int const   file = ::mkstemp(name.data());
         if (file < 0) throw std::runtime_error("no temporary file");
         ::unlink(name.c_str());

@@ -226,7 +226,6 @@ public:
 
     std::uint64_t size() const noexcept { return size_; }
     std::uint64_t operator[](std::uint64_t i) const { return space_(keys_[i]); }
-    key_space<K>  space() const noexcept { return space_; }
 
 private:
     K const*                           keys_;

@@ -42,8 +42,7 @@ enum class node_kind : std::uint8_t {
 /// Source      the separators of a static B+-tree, written relative to a linear model instead of as keys: frame of reference as in
 ///             Goldstein, Ramakrishnan, Shaft, 1998, learned per node as in the PGM-index, Ferragina and Vinciguerra, 2020.
 struct line_node {
-    static constexpr unsigned      most_lines  = 43;
-    static constexpr std::uint64_t start_limit = std::uint64_t{1} << 48;
+    static constexpr unsigned most_lines = 43;
 
     std::uint64_t             base = 0;
     std::uint64_t             meta = 0;      ///< start << 16 | words << 15 | pairs << 14 | shift
