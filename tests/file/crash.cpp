@@ -4,6 +4,7 @@
 #include "tenon/core/hash.hpp"
 
 #include <optional>
+#include <thread>
 
 #include <doctest/doctest.h>
 
@@ -108,13 +109,18 @@ static_assert(testing::crash_workload<small_log>);
 
 }  // namespace
 
-TEST_CASE("the sweep passes a log that is right, at every operation") {
-    auto const swept = testing::sweep_crashes(small_log{});
+TEST_CASE("the sweep passes a log that is right, at every operation and in every state") {
+    testing::sweep_options deep;
+    deep.recovery_depth = 2;
+    auto const swept    = testing::sweep_crashes(small_log{}, deep);
+    MESSAGE(swept.text());
     CHECK_MESSAGE(swept.passed(), swept.text());
     CHECK(swept.operations == 2 + 8 * 2 + 2 * 5);
-    CHECK(swept.crash_points == swept.operations + 1);
-    CHECK(swept.states == swept.crash_points * 6);
-    CHECK(swept.recovery_states > swept.crash_points);
+    CHECK(swept.cuts == swept.operations + 1);
+    CHECK(swept.windows < swept.cuts);
+    CHECK(swept.exhausted == swept.windows);
+    CHECK(swept.states > 4 * swept.windows);
+    CHECK(swept.recovery_states > swept.states);
 }
 
 TEST_CASE("the sweep catches every mistake") {
@@ -130,38 +136,93 @@ TEST_CASE("the sweep catches every mistake") {
 
 TEST_CASE("a failure names operation, state and second crash, and can be had again from them") {
     auto const swept = testing::sweep_crashes(small_log{mistake::no_sync});
+    REQUIRE_FALSE(swept.found.failures().empty());
+    // The first record was acknowledged, and nothing of it is there when the second is written.
     auto const first = swept.found.failures().front();
-    // Nothing was synced, so "nothing kept" after the last operation loses all.
-    CHECK(first.find("after the last operation, nothing kept: acknowledged 8, found 0") == 0);
+    CHECK(first.find("crash at operation 4 (write 'log' 600 bytes at offset 600), choices 0/") == 0);
+    CHECK(first.find("acknowledged 1, found 0") != std::string::npos);
 
     auto const recovery = testing::sweep_crashes(small_log{mistake::recovery_appends});
     CHECK(recovery.text().find("then recovery crashed at its operation") != std::string::npos);
 }
 
-TEST_CASE("strides and seeds bound the work") {
+TEST_CASE("strides, bounds and seeds bound the work") {
     testing::sweep_options few;
     few.stride          = 10;
     few.seeds           = 1;
+    few.most_states     = 2;
     few.recovery_stride = 0;
     auto const swept    = testing::sweep_crashes(small_log{}, few);
-    CHECK(swept.passed());
-    CHECK(swept.crash_points == 1 + 3);
-    CHECK(swept.states == swept.crash_points * 4);
+    CHECK_MESSAGE(swept.passed(), swept.text());
+    CHECK(swept.cuts == 1 + 3);
+    CHECK(swept.windows == swept.cuts);
+    CHECK(swept.states <= swept.windows * (2 + 3));
     CHECK(swept.recovery_states == 0);
 }
 
-TEST_CASE("a workload that does nothing, or does not repeat itself, does not pass") {
+TEST_CASE("a workload that does nothing, or a check that does not repeat itself, does not pass") {
     struct idle {
         void run(simulated_files, testing::journal&) {}
         void verify(simulated_files, testing::journal const&, testing::report& r) { r.check(true, ""); }
     };
     CHECK_FALSE(testing::sweep_crashes(idle{}).passed());
+    struct blind {
+        void run(simulated_files disk, testing::journal&) { (void)disk.make_directory("d"); }
+        void verify(simulated_files, testing::journal const&, testing::report&) {}
+    };
+    CHECK_FALSE(testing::sweep_crashes(blind{}).passed());
     struct moody {
         std::shared_ptr<int> times = std::make_shared<int>(0);
         void                 run(simulated_files disk, testing::journal&) {
-            for (int i = (*times)++; i < 3; ++i) (void)disk.make_directory(std::to_string(i));
+            auto f = disk.open("x", open_mode::create);
+            (void)disk.sync_directory(".");
+            (void)f->write_at(0, byte_vector(2000, std::byte{1}));
+            (void)f->sync();
+            (void)f->write_at(0, byte_vector(2000, std::byte{2}));
         }
-        void verify(simulated_files, testing::journal const&, testing::report& r) { r.check(true, ""); }
+        void verify(simulated_files disk, testing::journal const&, testing::report& r) {
+            auto f = disk.open("x", open_mode::read_only);
+            r.check(true, "");
+            if (!f || (*times)++ % 3 == 2) return;
+            byte_vector bytes(2000);
+            (void)f->read_at(0, bytes);
+        }
     };
-    CHECK_FALSE(testing::sweep_crashes(moody{}).passed());
+    auto const swept = testing::sweep_crashes(moody{});
+    CHECK_FALSE(swept.passed());
+    CHECK(swept.text().find("does not do the same each time") != std::string::npos);
+}
+
+TEST_CASE("a workload with threads is swept: each record that a thread was promised is there") {
+    struct writers {
+        static std::string name(std::uint64_t thread) { return "log " + std::to_string(thread); }
+        void               run(simulated_files disk, testing::journal& steps) {
+            std::vector<std::thread> threads;
+            for (std::uint64_t t = 0; t < 3; ++t)
+                threads.emplace_back([&steps, disk, t]() mutable {
+                    auto f = disk.open(name(t), open_mode::create);
+                    if (!f || !disk.sync_directory(".")) return;
+                    for (std::uint64_t i = 0; i < 5; ++i) {
+                        steps.begin(t * 100 + i);
+                        if (!f->write_at(i * 512, small_log::record(i + 1)) || !f->sync()) return;
+                        steps.acknowledge(t * 100 + i);
+                    }
+                });
+            for (auto& t : threads) t.join();
+        }
+        void verify(simulated_files disk, testing::journal const& steps, testing::report& r) {
+            r.check(true, "");
+            for (auto const step : steps.acknowledged()) {
+                auto        f = disk.open(name(step / 100), open_mode::read_only);
+                byte_vector first(512);
+                auto const  whole = small_log::record(step % 100 + 1);
+                r.check(f && f->read_at(step % 100 * 512, first) &&
+                            std::equal(first.begin(), first.end(), whole.begin()),
+                        "a promised record is gone");
+            }
+        }
+    };
+    auto const swept = testing::sweep_crashes(writers{});
+    CHECK_MESSAGE(swept.passed(), swept.text());
+    CHECK(swept.operations == 3 * 12);
 }

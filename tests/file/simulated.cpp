@@ -404,3 +404,97 @@ TEST_CASE("random histories: every state holds for each sector a version that wa
         CHECK(content(disk.after_power_loss(kept::everything), "x") == live);
     }
 }
+
+namespace {
+/// All that can be seen of a world: names and contents.
+std::map<std::string, byte_vector> all_of(simulated_files disk, std::string const& in = "/") {
+    std::map<std::string, byte_vector> out;
+    auto const                         names = disk.list(in);
+    for (auto const& n : *names) {
+        auto const path = (in == "/" ? "/" : in + "/") + n;
+        if (auto held = content(disk, path)) out[path] = *held;
+        else out.merge(all_of(disk, path));
+    }
+    return out;
+}
+/// A few operations that leave little enough in doubt for all states to be visited.
+void small_history(simulated_files disk, prng& random) {
+    std::vector<std::optional<simulated_files::file>> open;
+    (void)disk.make_directory("d");
+    std::string const names[] = {"a", "d/b", "c"};
+    for (int i = 0; i < 7; ++i) {
+        auto const& name = names[random.below(3)];
+        auto        f    = disk.open(name, random.chance(0.6) ? open_mode::create : open_mode::read_write);
+        switch (random.below(8)) {
+            case 0: (void)disk.rename(name, names[random.below(3)]); break;
+            case 1: (void)disk.sync_directory(random.chance(0.5) ? "/" : "d"); break;
+            case 2:
+                if (f) (void)f->sync();
+                break;
+            case 3:
+                if (f) (void)f->resize(random.below(2000));
+                break;
+            case 4: (void)disk.remove(name); break;
+            default:
+                if (f) (void)f->write_at(random.below(1200), filled(1 + random.below(900), static_cast<int>(1 + random.below(200))));
+        }
+    }
+}
+}  // namespace
+
+TEST_CASE("states that are decided while they are looked at are all the states that seeds can bring, and no others twice") {
+    std::uint64_t walked = 0, compared = 0;
+    for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+        CAPTURE(seed);
+        prng            random(seed);
+        simulated_files disk;
+        small_history(disk, random);
+        auto const                                   frozen = disk.frozen();
+        std::set<std::map<std::string, byte_vector>> states;
+        auto                                         choices = std::make_shared<power_loss_choices>();
+        std::uint64_t                                n       = 0;
+        do states.insert(all_of(frozen.after_power_loss(choices)));
+        while (++n < 20'000 && choices->next());
+        CHECK_FALSE(choices->diverged());
+        if (n == 20'000) continue;
+        ++walked;
+        CHECK(states.contains(all_of(disk.after_power_loss(kept::nothing))));
+        CHECK(states.contains(all_of(disk.after_power_loss(kept::everything))));
+        CHECK(all_of(disk.after_power_loss(kept::everything)) == all_of(disk));
+        for (std::uint64_t s = 0; s < 60; ++s, ++compared) {
+            auto const eager = all_of(disk.after_power_loss(s));
+            REQUIRE_MESSAGE(states.contains(eager), "seed of the state ", s);
+            REQUIRE(states.contains(
+                all_of(frozen.after_power_loss(std::make_shared<power_loss_choices>(power_loss_choices::seeded(s))))));
+        }
+    }
+    MESSAGE(walked, " histories walked, ", compared, " seeded states compared");
+    CHECK(walked > 25);
+}
+
+TEST_CASE("what nobody has looked at stays open over a second power loss, and what was read is what stays") {
+    simulated_files disk;
+    auto            f = disk.open("x", open_mode::create);
+    REQUIRE(disk.sync_directory("."));
+    REQUIRE(f->write_at(0, filled(1024, 1)));
+    REQUIRE(f->sync());
+    REQUIRE(f->write_at(0, filled(1024, 2)));
+    auto const newest = std::make_shared<power_loss_choices>(power_loss_choices::newest());
+    auto       first  = disk.after_power_loss(newest);
+    auto       again  = first.open("x", open_mode::read_write);
+    byte_vector half(512);
+    REQUIRE(again->read_at(0, half));
+    CHECK(half == filled(512, 2));
+    // The first sector was read, the second was not.
+    auto second = first.frozen().after_power_loss(std::make_shared<power_loss_choices>());
+    auto held   = *content(second, "x");
+    CHECK(byte_vector(held.begin(), held.begin() + 512) == filled(512, 2));
+    CHECK(byte_vector(held.begin() + 512, held.end()) == filled(512, 1));
+    // A sector that is written over whole is not decided; what a write covers in part is.
+    auto const in_turn = std::make_shared<power_loss_choices>();
+    auto       third   = disk.after_power_loss(in_turn);
+    REQUIRE(third.open("x", open_mode::read_write)->write_at(0, filled(512, 3)));
+    CHECK(in_turn->combinations() == 1);
+    REQUIRE(third.open("x", open_mode::read_write)->write_at(600, filled(1, 3)));
+    CHECK(in_turn->combinations() == 2);
+}

@@ -5,9 +5,11 @@
 #include "tenon/core/contract.hpp"
 #include "tenon/file/concept.hpp"
 #include "tenon/file/paths.hpp"
+#include "tenon/file/power_loss.hpp"
 #include "tenon/file/simulated_image.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -44,6 +46,7 @@ class simulated_files {
         std::uint64_t                   id;
         detail::sim_image               live, durable;
         std::vector<detail::sim_change> changes;
+        detail::sim_doubt               doubt;
         void const*                     holder = nullptr;
     };
     using node_pointer = std::shared_ptr<node>;
@@ -83,22 +86,86 @@ class simulated_files {
         mutable std::mutex       mutex;
         names                    live, durable;
         std::vector<name_change> changes;
-        std::vector<operation>   log;
-        std::uint64_t            crash_at = 0, clock = 0, next_id = 1;
+        std::vector<operation>   log;          // but for the first `forgotten`
+        std::uint64_t            forgotten = 0, crash_at = 0, clock = 0, next_id = 1;
         bool                     dead = false;
 
-        /// Numbers an operation. False: power goes while it is in flight.
-        bool begin(operation o) {
+        std::function<void(simulated_files, bool)> watcher;
+        std::shared_ptr<power_loss_choices>        choices;  // for what is still in doubt
+
+        std::uint64_t count() const noexcept { return forgotten + log.size(); }
+        /// Numbers an operation; what it changes is noted before goes_on is asked.
+        std::uint64_t begin(operation o) {
             log.push_back(std::move(o));
-            dead = log.size() == crash_at;
+            return count();
+        }
+        /// False: power goes while the operation that was begun last is in flight.
+        bool goes_on() {
+            if (watcher) {
+                auto const what = log.back().what;
+                watcher(frozen(), what == kind::sync || what == kind::sync_directory);
+            }
+            dead = count() == crash_at;
             return !dead;
+        }
+        /// A copy that shares nothing that changes, without power.
+        simulated_files frozen() const {
+            simulated_files                                 out;
+            auto&                                           to = *out.world_;
+            std::map<node const*, node_pointer>             copies;
+            auto const                                      copy = [&](node_pointer const& from) {
+                if (!from) return from;
+                auto& made = copies[from.get()];
+                if (!made) {
+                    made         = std::make_shared<node>(*from);
+                    made->holder = nullptr;
+                }
+                return made;
+            };
+            for (auto [from, into] : {std::pair{&live, &to.live}, std::pair{&durable, &to.durable}}) {
+                into->directories = from->directories;
+                for (auto const& [path, at] : from->files) into->files.emplace(path, copy(at));
+            }
+            to.changes = changes;
+            for (auto& c : to.changes) c.file = copy(c.file);
+            if (!log.empty()) to.log.push_back(log.back());
+            to.forgotten = count() - to.log.size();
+            to.crash_at  = count();
+            to.clock     = clock;
+            to.next_id   = next_id;
+            to.dead      = true;
+            return out;
+        }
+
+        /// Decides what a power loss left of a file's size.
+        void settle(node& at) {
+            if (at.doubt.shaped) return;
+            detail::sim_shape(at.live, at.doubt, *choices);
+            at.durable = at.live;
+        }
+        /// Decides what a power loss left in the sectors that the range touches; `covered`: not in those that lie in it,
+        /// which nobody will see.
+        void settle(node& at, std::uint64_t offset, std::uint64_t n, bool covered) {
+            settle(at);
+            auto& open = at.doubt.sectors;
+            if (n == 0 || open.empty()) return;
+            for (auto s = open.lower_bound(offset / detail::sim_sector);
+                 s != open.end() && s->first * detail::sim_sector < offset + n; s = open.erase(s)) {
+                auto const first = s->first * detail::sim_sector;
+                if (covered && first >= offset && first + detail::sim_sector <= offset + n) continue;
+                auto const& bytes = (*s->second)[choices->choose(s->second->size())];
+                for (auto* image : {&at.live, &at.durable})
+                    if (image->size() > first)
+                        image->write(first, byte_view(bytes).first(static_cast<std::size_t>(
+                                                std::min(detail::sim_sector, image->size() - first))));
+            }
         }
         tl::unexpected<error> power_loss() const {
             return fail(errc::io, {"simulated power loss at operation ", text(crash_at)});
         }
         std::string text(std::uint64_t number) const {
-            if (number == 0 || number > log.size()) return std::to_string(number) + " (none)";
-            auto const& o     = log[static_cast<std::size_t>(number - 1)];
+            if (number <= forgotten || number > count()) return std::to_string(number) + " (none)";
+            auto const& o     = log[static_cast<std::size_t>(number - 1 - forgotten)];
             auto const  named = [&](std::string_view what) { return std::string(what) + " '" + o.path + "'"; };
             auto const  words = [&]() -> std::string {
                 switch (o.what) {
@@ -135,6 +202,7 @@ public:
         result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> to) const {
             std::lock_guard const guard(state_->in->mutex);
             if (state_->in->dead) return state_->in->power_loss();
+            state_->in->settle(*state_->at, offset, to.size(), false);
             return state_->at->live.read(offset, to);
         }
         result<void> write_at(std::uint64_t offset, byte_view bytes) {
@@ -143,16 +211,18 @@ public:
             if (!state_->writable) return detail::file_read_only("write to", path());
             if (bytes.empty()) return {};
             if (offset > largest || bytes.size() > largest - offset) return too_full();
-            auto const go = state_->in->begin({kind::write, path(), {}, offset, bytes.size()});
-            state_->at->changes.push_back(
-                {state_->in->log.size(), offset, state_->at->live.size(), byte_vector(bytes.begin(), bytes.end())});
-            if (!go) return state_->in->power_loss();
+            state_->in->settle(*state_->at, offset, bytes.size(), true);
+            auto const number = state_->in->begin({kind::write, path(), {}, offset, bytes.size()});
+            state_->at->changes.push_back({number, offset, state_->at->live.size(),
+                                           std::make_shared<byte_vector const>(bytes.begin(), bytes.end())});
+            if (!state_->in->goes_on()) return state_->in->power_loss();
             state_->at->live.write(offset, bytes);
             return {};
         }
         result<std::uint64_t> size() const {
             std::lock_guard const guard(state_->in->mutex);
             if (state_->in->dead) return state_->in->power_loss();
+            state_->in->settle(*state_->at);
             return state_->at->live.size();
         }
         result<void> resize(std::uint64_t n) {
@@ -160,19 +230,26 @@ public:
             if (state_->in->dead) return state_->in->power_loss();
             if (!state_->writable) return detail::file_read_only("resize", path());
             if (n > largest) return too_full();
-            auto const go = state_->in->begin({kind::resize, path(), {}, 0, n});
-            state_->at->changes.push_back({state_->in->log.size(), n, state_->at->live.size(), {}});
-            if (!go) return state_->in->power_loss();
+            state_->in->settle(*state_->at);
+            if (n < state_->at->live.size()) {
+                state_->in->settle(*state_->at, n, 1, false);
+                state_->in->settle(*state_->at, n, state_->at->live.size() - n + detail::sim_sector, true);
+            }
+            auto const number = state_->in->begin({kind::resize, path(), {}, 0, n});
+            state_->at->changes.push_back({number, n, state_->at->live.size(), nullptr});
+            if (!state_->in->goes_on()) return state_->in->power_loss();
             state_->at->live.resize(n);
             return {};
         }
         result<void> sync() {
             std::lock_guard const guard(state_->in->mutex);
             if (state_->in->dead) return state_->in->power_loss();
-            if (!state_->in->begin({kind::sync, path(), {}})) return state_->in->power_loss();
+            state_->in->settle(*state_->at);
+            state_->in->begin({kind::sync, path(), {}});
+            if (!state_->in->goes_on()) return state_->in->power_loss();
             auto& at = *state_->at;
             if (std::all_of(at.changes.begin(), at.changes.end(), [](auto& c) { return c.is_write(); }))
-                for (auto const& c : at.changes) at.durable.adopt(at.live, c.offset, c.bytes.size());
+                for (auto const& c : at.changes) at.durable.adopt(at.live, c.offset, c.bytes().size());
             else at.durable = at.live;
             at.changes.clear();
             return {};
@@ -291,7 +368,8 @@ public:
         std::lock_guard const guard(world_->mutex);
         if (world_->dead) return world_->power_loss();
         if (!world_->live.directories.contains(key)) return detail::file_no_directory(path);
-        if (!world_->begin({kind::sync_directory, path, {}})) return world_->power_loss();
+        world_->begin({kind::sync_directory, path, {}});
+        if (!world_->goes_on()) return world_->power_loss();
 
         // A rename out of this directory drags along what came before it under its new name.
         auto&                 changes = world_->changes;
@@ -322,7 +400,7 @@ public:
     /// Precondition: that operation has not begun.
     void crash_at(std::uint64_t number) {
         std::lock_guard const guard(world_->mutex);
-        expects(number == 0 || number > world_->log.size(),
+        expects(number == 0 || number > world_->count(),
                 "crash_at needs the number of an operation that is still to come");
         world_->crash_at = number;
     }
@@ -333,7 +411,7 @@ public:
     /// How many operations have begun.
     std::uint64_t operations() const {
         std::lock_guard const guard(world_->mutex);
-        return world_->log.size();
+        return world_->count();
     }
     /// An operation in words, e.g. "17 (write 'a.log' 512 bytes at offset 4096)".
     std::string operation_text(std::uint64_t number) const {
@@ -344,7 +422,7 @@ public:
     std::vector<std::string> log() const {
         std::lock_guard const    guard(world_->mutex);
         std::vector<std::string> out;
-        for (std::uint64_t n = 1; n <= world_->log.size(); ++n) out.push_back(world_->text(n));
+        for (auto n = world_->forgotten + 1; n <= world_->count(); ++n) out.push_back(world_->text(n));
         return out;
     }
 
@@ -366,42 +444,84 @@ public:
         fate.how = fate.draw(4, 2, 0) % 4 == 0 ? detail::sim_fate::rule::prefix : detail::sim_fate::rule::scattered;
         return survivor(fate);
     }
+    /// A new world that decides what is left when it is looked at: `choices` answers, and is used by this world until another
+    /// one is made with it. Names are decided at once, the size of a file when the file is first used, a sector when it is
+    /// read. A size between two others ends at a sector, one of eight at the most.
+    simulated_files after_power_loss(std::shared_ptr<power_loss_choices> choices) const {
+        return survivor([&](std::uint64_t) { return choices->choose(2) == 1; },
+                        [&](node const& was, node& found) {
+                            found.live = found.durable = was.durable;
+                            found.doubt                = was.doubt;
+                            if (was.changes.empty()) return;
+                            found.doubt.shaped  = false;
+                            found.doubt.changes = was.changes;
+                        },
+                        choices);
+    }
+    /// From now on `see(frozen, settles)` is called while an operation is in flight, with a world as the power loss would freeze
+    /// it: for after_power_loss. `settles`: the operation is a sync; until the next one the states of a later operation include
+    /// those of an earlier one. `see` must not use this world.
+    void watch(std::function<void(simulated_files, bool)> see) {
+        std::lock_guard const guard(world_->mutex);
+        world_->watcher = std::move(see);
+    }
+    /// This world as a power loss now would freeze it, with nothing in flight.
+    simulated_files frozen() const {
+        std::lock_guard const guard(world_->mutex);
+        auto                  out = world_->frozen();
+        ++out.world_->crash_at;
+        return out;
+    }
 
 private:
     /// Begins a change of names and does it. False: power goes, it is in flight.
     bool change(kind what, std::string const& path, std::string const& to, std::string const& key,
                 std::string const& new_key, node_pointer target) {
-        auto const go = world_->begin({what, path, to});
-        world_->changes.push_back({world_->log.size(), what, key, new_key, std::move(target)});
+        auto const number = world_->begin({what, path, to});
+        world_->changes.push_back({number, what, key, new_key, std::move(target)});
+        auto const go = world_->goes_on();
         if (go) world_->live.apply(world_->changes.back());
         return go;
     }
 
     simulated_files survivor(detail::sim_fate fate) const {
-        std::lock_guard const guard(world_->mutex);
-        auto const&           old = *world_;
-        if (fate.how == detail::sim_fate::rule::finished) fate.cut = old.dead ? old.crash_at : old.log.size() + 1;
-        if (fate.how == detail::sim_fate::rule::prefix) {
-            auto const first = first_open(old);
-            fate.cut         = first + fate.draw(4, 3, 0) % (old.log.size() + 2 - first);
+        {
+            std::lock_guard const guard(world_->mutex);
+            auto const&           old = *world_;
+            if (fate.how == detail::sim_fate::rule::finished) fate.cut = old.dead ? old.crash_at : old.count() + 1;
+            if (fate.how == detail::sim_fate::rule::prefix) {
+                auto const first = first_open(old);
+                fate.cut         = first + fate.draw(4, 3, 0) % (old.count() + 2 - first);
+            }
         }
-
-        auto left = old.durable;
+        return survivor([&](std::uint64_t number) { return fate.keeps(number); },
+                        [&](node const& was, node& found) {
+                            found.durable = detail::sim_survivor(was.durable, was.changes, was.id, fate);
+                            found.live    = found.durable;
+                        },
+                        nullptr);
+    }
+    /// keeps(number): of a change of names. find(was, found): of a file's content.
+    template <class Keeps, class Find>
+    simulated_files survivor(Keeps keeps, Find find, std::shared_ptr<power_loss_choices> choices) const {
+        std::lock_guard const guard(world_->mutex);
+        auto const&           old  = *world_;
+        auto                  left = old.durable;
         for (auto const& c : old.changes)
-            if (fate.keeps(c.number)) left.apply(c);
+            if (keeps(c.number)) left.apply(c);
         // What lies in a lost directory is lost. A directory sorts before what it holds.
         std::erase_if(left.directories, [&](auto const& d) { return d != "/" && !reachable(left.directories, d); });
 
         simulated_files out;
         out.world_->clock            = old.clock;
         out.world_->next_id          = old.next_id;
+        out.world_->choices          = std::move(choices);
         out.world_->live.directories = left.directories;
         for (auto const& [path, was] : left.files) {
             if (!left.directories.contains(parent_directory(path))) continue;
-            auto found     = std::make_shared<node>();
-            found->id      = was->id;
-            found->durable = detail::sim_survivor(was->durable, was->changes, was->id, fate);
-            found->live    = found->durable;
+            auto found = std::make_shared<node>();
+            found->id  = was->id;
+            find(*was, *found);
             out.world_->live.files.emplace(path, std::move(found));
         }
         out.world_->durable = out.world_->live;
@@ -416,7 +536,7 @@ private:
     }
     /// The number of the first operation that a power loss could undo.
     static std::uint64_t first_open(world const& w) {
-        std::uint64_t first = w.log.size() + 1;
+        std::uint64_t first = w.count() + 1;
         if (!w.changes.empty()) first = std::min(first, w.changes.front().number);
         for (auto const& [path, at] : w.live.files)
             if (!at->changes.empty()) first = std::min(first, at->changes.front().number);

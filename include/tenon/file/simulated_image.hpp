@@ -4,11 +4,14 @@
 
 #include "tenon/core/bytes.hpp"
 #include "tenon/core/hash.hpp"
+#include "tenon/file/power_loss.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
 #include <memory>
+#include <set>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -23,6 +26,7 @@ public:
 
     std::uint64_t size() const noexcept { return size_; }
 
+    /// Bytes read; what lies behind the end is left as it is.
     std::size_t read(std::uint64_t offset, std::span<std::byte> to) const {
         if (offset >= size_) return 0;
         auto const n = static_cast<std::size_t>(std::min<std::uint64_t>(to.size(), size_ - offset));
@@ -102,18 +106,92 @@ struct sim_fate {
     }
 };
 
-/// A write or (bytes empty) a resize that was issued after the last sync.
+/// A write or (without data) a resize that was issued after the last sync.
 struct sim_change {
     std::uint64_t number;    ///< of the operation
     std::uint64_t offset;    ///< of a resize: the new size
     std::uint64_t old_size;  ///< of the file before it
-    byte_vector   bytes;
+    std::shared_ptr<byte_vector const> data;  ///< null for a resize; shared by copies of the world
 
-    bool          is_write() const noexcept { return !bytes.empty(); }
-    std::uint64_t end() const noexcept { return offset + bytes.size(); }
+    bool          is_write() const noexcept { return data != nullptr; }
+    byte_view     bytes() const noexcept { return data ? byte_view(*data) : byte_view(); }
+    std::uint64_t end() const noexcept { return offset + bytes().size(); }
 };
 
 inline constexpr std::uint64_t sim_sector = 512;
+using sim_sector_bytes                    = std::array<std::byte, sim_sector>;
+
+/// What is not decided yet of a file that was found after a power loss.
+struct sim_doubt {
+    bool                    shaped = true;  ///< size and resizes are decided
+    std::vector<sim_change> changes;        ///< until then
+    /// What a sector may hold, the oldest first; that one stands in the image.
+    std::map<std::uint64_t, std::shared_ptr<std::vector<sim_sector_bytes> const>> sectors;
+};
+
+/// Decides which resizes happened and how long the file is, and what each sector may hold then.
+inline void sim_shape(sim_image& image, sim_doubt& doubt, power_loss_choices& choices) {
+    auto const changes = std::exchange(doubt.changes, {});
+    doubt.shaped       = true;
+    std::vector<bool>       kept(changes.size(), true);
+    std::set<std::uint64_t> sizes{image.size()};
+    auto                    largest = image.size();
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+        auto const& c = changes[i];
+        largest       = std::max(largest, c.end());
+        if (!c.is_write()) {
+            kept[i] = choices.choose(2) == 1;
+            if (kept[i]) sizes = {c.offset};
+        } else if (c.end() > c.old_size && c.end() > *sizes.begin()) {  // an extension: whole, or up to a sector
+            auto const from = std::max(c.old_size, *sizes.begin()) / sim_sector + 1, to = (c.end() - 1) / sim_sector;
+            auto const step = std::max<std::uint64_t>(1, (to - std::min(to, from) + 7) / 7);
+            for (auto s = from; s <= to; s += step) sizes.insert(s * sim_sector);
+            sizes.insert(c.end());
+        }
+    }
+    auto const size =
+        *std::next(sizes.begin(), static_cast<std::ptrdiff_t>(sizes.size() > 1 ? choices.choose(sizes.size()) : 0));
+
+    std::map<std::uint64_t, std::vector<sim_sector_bytes>> versions;
+    auto const cut = [](sim_sector_bytes& bytes, std::uint64_t sector, std::uint64_t at) {
+        if (at < (sector + 1) * sim_sector)
+            std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(at > sector * sim_sector ? at % sim_sector : 0),
+                      bytes.end(), std::byte{0});
+    };
+    image.resize(largest);
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+        auto const& c = changes[i];
+        if (!c.is_write()) {
+            if (!kept[i] || c.offset >= largest) continue;
+            image.resize(c.offset);
+            image.resize(largest);
+            for (auto& [s, held] : versions)
+                for (auto& bytes : held) cut(bytes, s, c.offset);
+            continue;
+        }
+        for (auto s = c.offset / sim_sector; s * sim_sector < c.end(); ++s) {
+            auto& held = versions[s];
+            if (held.empty()) (void)image.read(s * sim_sector, held.emplace_back());
+            auto       next = held.back();
+            auto const from = std::max(c.offset, s * sim_sector), to = std::min(c.end(), (s + 1) * sim_sector);
+            std::memcpy(next.data() + from % sim_sector, c.bytes().data() + (from - c.offset),
+                        static_cast<std::size_t>(to - from));
+            held.push_back(next);
+        }
+    }
+    image.resize(size);
+    std::erase_if(doubt.sectors, [&](auto const& s) { return s.first * sim_sector >= size; });
+    for (auto& [s, held] : versions) {
+        if (s * sim_sector >= size) continue;
+        std::vector<sim_sector_bytes> distinct;
+        for (auto& bytes : held) {
+            cut(bytes, s, size);
+            if (std::find(distinct.begin(), distinct.end(), bytes) == distinct.end()) distinct.push_back(bytes);
+        }
+        if (distinct.size() > 1)
+            doubt.sectors[s] = std::make_shared<std::vector<sim_sector_bytes> const>(std::move(distinct));
+    }
+}
 
 /// What is found in a file after power loss. Every 512-byte sector holds what it held at its last sync or after any of
 /// the writes to it since, whatever the other sectors hold; an extension is there, or not, or in part, whatever its bytes
@@ -158,7 +236,7 @@ inline sim_image sim_survivor(sim_image const& durable, std::vector<sim_change> 
             continue;
         }
         if (whole(c.number)) {
-            image.write(c.offset, c.bytes);
+            image.write(c.offset, c.bytes());
             size = std::max(size, c.end());
             continue;
         }
@@ -166,7 +244,7 @@ inline sim_image sim_survivor(sim_image const& durable, std::vector<sim_change> 
             auto& v = sectors[s];
             if (v.seen++ >= v.kept) continue;
             auto const from = std::max(c.offset, s * sim_sector), to = std::min(c.end(), (s + 1) * sim_sector);
-            image.write(from, byte_view(c.bytes).subspan(static_cast<std::size_t>(from - c.offset),
+            image.write(from, c.bytes().subspan(static_cast<std::size_t>(from - c.offset),
                                                          static_cast<std::size_t>(to - from)));
         }
         if (c.end() > c.old_size) {

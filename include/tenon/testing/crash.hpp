@@ -1,25 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// Crash sweep: runs a workload on a simulated disk, pulls the plug at every operation, and checks what is left.
+// Crash sweep: records a workload on a simulated disk, pulls the plug at every operation, and checks every disk that may be left.
 #pragma once
 
+#include "tenon/file/power_loss.hpp"
 #include "tenon/file/simulated.hpp"
 #include "tenon/testing/report.hpp"
 
 #include <algorithm>
 #include <concepts>
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
-/// sweep_crashes - every crash point of a workload, several disk states for each.
+/// sweep_crashes - every crash point of a workload, and for each every legal state of the disk, as long as they are few enough.
 ///
 ///     struct my_workload {
 ///         void run(tenon::simulated_files disk, tenon::testing::journal& j) {
 ///             auto log = my_log::open(disk, "log");
 ///             for (std::uint64_t step = 0; log && step < 50; ++step) {
 ///                 j.begin(step);
-///                 if (!log->append(step)) return;             // the power is gone
+///                 if (!log->append(step)) return;
 ///                 j.acknowledge(step);
 ///             }
 ///         }
@@ -32,21 +35,41 @@
 ///     auto swept = tenon::testing::sweep_crashes(my_workload{});
 ///     if (!swept.passed()) std::puts(swept.text().c_str());
 ///
-/// The workload    is copied for every run. run() must do the same operations each time until the power goes, and just return when a
-///                 call fails. verify() may write, as recovery does, but not take back what was acknowledged.
+/// The workload    runs once, with the power on, and is frozen at each operation; it may use threads. verify() is called for each
+///                 state and must do the same each time; it may write, as recovery does, but not take back what was acknowledged.
 ///                 An optional `void recover(simulated_files)` is what a second crash interrupts; without it verify() is.
-/// Sweeps          operation n = 1, 1 + stride, ...; after the last; for each: nothing kept, all that returned kept, everything kept, and
-///                 `seeds` seeded states. In the seeded states recovery itself is crashed at each recovery_stride-th operation.
-/// Failures        name the operation, the state and the second crash: give them to crash_at and after_power_loss to see them alone.
+/// Cuts            each stride-th operation, and after the last. Between two syncs the states of a later cut include those of an
+///                 earlier one with the same journal, so that only the last one is looked at: `cuts` counts all, `windows` these.
+/// States          of a window: what verify() looks at is decided when it does (power_loss_choices), in turn through all
+///                 combinations: every subset of unsynced sectors, sizes, resizes and names that verify() can tell apart. Where they
+///                 are more than most_states: nothing kept, everything kept, all that returned kept, and `seeds` seeded ones.
+/// Second crash    in a few states of each window (nothing, everything, seeds) recovery itself is frozen at each
+///                 recovery_stride-th of its operations, and so on recovery_depth deep; most_recovery_states bounds these windows.
+/// Failures        name the operation and the choices or the seed: simulated_files::after_power_loss brings that state back.
 namespace tenon::testing {
 
-/// What a workload says about its steps. A step has begun, is acknowledged, or neither.
+/// What a workload says about its steps. A step has begun, is acknowledged, or neither. Thread-safe; copies are snapshots.
 class journal {
 public:
-    void begin(std::uint64_t step) { begun_.push_back(step); }
-    /// The system under test promised that this step survives.
-    void acknowledge(std::uint64_t step) { acknowledged_.push_back(step); }
+    journal() = default;
+    journal(journal const& other) {
+        std::lock_guard const guard(other.mutex_);
+        begun_        = other.begun_;
+        acknowledged_ = other.acknowledged_;
+    }
+    journal& operator=(journal const&) = delete;
 
+    void begin(std::uint64_t step) {
+        std::lock_guard const guard(mutex_);
+        begun_.push_back(step);
+    }
+    /// The system under test promised that this step survives.
+    void acknowledge(std::uint64_t step) {
+        std::lock_guard const guard(mutex_);
+        acknowledged_.push_back(step);
+    }
+
+    /// These are for snapshots, and for when no thread writes any more.
     std::vector<std::uint64_t> const& begun() const noexcept { return begun_; }
     std::vector<std::uint64_t> const& acknowledged() const noexcept { return acknowledged_; }
     /// Steps that began and were not acknowledged: each may be there whole or not at all.
@@ -58,28 +81,35 @@ public:
     }
 
 private:
+    mutable std::mutex         mutex_;
     std::vector<std::uint64_t> begun_, acknowledged_;
 };
 
 struct sweep_options {
-    std::uint64_t stride          = 1;  ///< crash at each stride-th operation
-    std::uint64_t seeds           = 3;  ///< seeded disk states a crash point
-    std::uint64_t recovery_stride = 5;  ///< crash recovery at each of its recovery_stride-th operations; 0: never
-    std::uint64_t seed            = 1;
+    std::uint64_t stride               = 1;     ///< crash at each stride-th operation
+    std::uint64_t most_states          = 4096;  ///< of one window; where there are more, they are sampled
+    std::uint64_t seeds                = 3;     ///< seeded disk states of a window that is sampled
+    std::uint64_t recovery_stride      = 5;     ///< crash recovery at each of its recovery_stride-th operations; 0: never
+    std::uint64_t recovery_depth       = 1;     ///< crashes in recovery that follow one another
+    std::uint64_t most_recovery_states = 8;     ///< of one window in recovery
+    std::uint64_t seed                 = 1;
 };
 
 struct sweep_report {
-    std::uint64_t operations      = 0;  ///< of the workload when the power stays on
-    std::uint64_t crash_points    = 0;
+    std::uint64_t operations      = 0;  ///< of the workload
+    std::uint64_t cuts            = 0;  ///< operations at which the power was cut
+    std::uint64_t windows         = 0;  ///< cuts whose states no other one includes
+    std::uint64_t exhausted       = 0;  ///< windows of which every state was verified; the others were sampled
     std::uint64_t states          = 0;  ///< disk states that were verified after one crash
     std::uint64_t recovery_states = 0;  ///< disk states that were verified after a crash in recovery
     report        found;
 
     bool        passed() const noexcept { return operations > 0 && states > 0 && found.passed(); }
     std::string text() const {
-        return std::to_string(operations) + " operations, " + std::to_string(states) + " + " +
-               std::to_string(recovery_states) + " disk states, " + std::to_string(found.failed()) +
-               " failed checks\n" + found.text();
+        return std::to_string(operations) + " operations, cut at " + std::to_string(cuts) + " in " +
+               std::to_string(windows) + " windows, " + std::to_string(exhausted) + " of them exhausted; " +
+               std::to_string(states) + " + " + std::to_string(recovery_states) + " disk states, " +
+               std::to_string(found.failed()) + " failed checks\n" + found.text();
     }
 };
 
@@ -92,90 +122,140 @@ concept crash_workload =
 
 namespace detail {
 
+/// A power cut: the frozen world, and what had been promised.
+struct crash_moment {
+    std::string     place;
+    std::uint64_t   number;
+    simulated_files disk;
+    journal         steps;
+};
+
+/// Runs `work` on `disk` and returns its windows.
+template <class Work>
+std::vector<crash_moment> crash_moments(simulated_files disk, journal const& steps, std::uint64_t first,
+                                        std::uint64_t stride, std::string const& verb, std::uint64_t& cuts, Work&& work) {
+    std::vector<crash_moment> out;
+    bool                      open = false;  // the last one's states are included in those of the next, if nobody promises
+    auto const                add  = [&](crash_moment m) {
+        ++cuts;
+        auto const same = [&](crash_moment const& before) {
+            return before.steps.begun().size() == m.steps.begun().size() &&
+                   before.steps.acknowledged().size() == m.steps.acknowledged().size();
+        };
+        if (open && same(out.back())) out.pop_back();
+        out.push_back(std::move(m));
+    };
+    disk.watch([&](simulated_files frozen, bool settles) {
+        auto const n = frozen.operations();
+        if (n >= first && (n - first) % stride == 0) {
+            add({verb + " operation " + frozen.operation_text(n), n, frozen, steps});
+            open = true;
+        }
+        open = open && !settles;
+    });
+    work(disk);
+    disk.watch(nullptr);
+    add({"after the last operation", disk.operations() + 1, disk.frozen(), steps});
+    return out;
+}
+
 template <crash_workload W>
 class crash_sweeper {
 public:
     crash_sweeper(W const& workload, sweep_options const& options) : workload_(workload), options_(options) {}
 
     sweep_report sweep() {
-        {
-            simulated_files disk;
-            journal         steps;
-            W(workload_).run(disk, steps);
-            out_.operations = disk.operations();
-            if (out_.found.check(out_.operations > 0, "the workload does operations that a crash can hit")) {
-                auto const place = "after the last operation";
-                states(disk, steps, place, out_.operations + 1);
-            }
-        }
-        auto const stride = options_.stride == 0 ? 1 : options_.stride;
-        for (std::uint64_t n = 1; n <= out_.operations; n += stride) {
-            simulated_files disk;
-            journal         steps;
-            disk.crash_at(n);
-            W(workload_).run(disk, steps);
-            auto const place = "crash at operation " + disk.operation_text(n);
-            if (!out_.found.check(disk.crashed(),
-                                  place + ": the workload did fewer operations than before; it must be deterministic"))
-                continue;
-            states(disk, steps, place, n);
-        }
+        simulated_files disk;
+        journal         steps;
+        auto const      windows =
+            crash_moments(disk, steps, 1, std::max<std::uint64_t>(1, options_.stride), "crash at", out_.cuts,
+                          [&](simulated_files const& on) { W(workload_).run(on, steps); });
+        out_.operations = disk.operations();
+        out_.windows    = windows.size();
+        out_.found.check(out_.operations > 0, "the workload does operations that a crash can hit");
+        for (auto const& w : windows) explore(w, "", 0);
         return std::move(out_);
     }
 
 private:
-    using kept = simulated_files::kept;
+    using kept    = simulated_files::kept;
+    using chooser = std::shared_ptr<power_loss_choices>;
 
-    void states(simulated_files const& disk, journal const& steps, std::string const& place, std::uint64_t n) {
-        ++out_.crash_points;
-        verify(disk.after_power_loss(kept::nothing), steps, place + ", nothing kept");
-        verify(disk.after_power_loss(kept::finished), steps, place + ", all finished operations kept");
-        verify(disk.after_power_loss(kept::everything), steps, place + ", everything kept");
-        for (std::uint64_t i = 0; i < options_.seeds; ++i) {
-            auto const seed  = options_.seed * 1'000'003 + n * 101 + i;
-            auto const state = place + ", state seed " + std::to_string(seed);
-            auto const cost  = verify(disk.after_power_loss(seed), steps, state);
-            if (options_.recovery_stride == 0) continue;
-            // The first crashed operation moves from point to point, so that a stride leaves none out for good.
-            for (auto m = 1 + (n + i) % options_.recovery_stride; m <= cost; m += options_.recovery_stride) {
-                auto again = disk.after_power_loss(seed);
-                again.crash_at(m);
-                W half(workload_);
-                if constexpr (requires { half.recover(again); }) {
-                    half.recover(again);
-                } else {
-                    report ignored;
-                    half.verify(again, steps, ignored);
-                }
-                if (!again.crashed()) continue;
-                auto const second = state + ", then recovery crashed at its operation " + again.operation_text(m);
-                verify(again.after_power_loss(kept::nothing), steps, second + ", nothing kept", true);
-                verify(again.after_power_loss(kept::everything), steps, second + ", everything kept", true);
-                verify(again.after_power_loss(seed), steps, second + ", same seed", true);
-            }
+    void explore(crash_moment const& m, std::string const& before, std::uint64_t depth) {
+        auto const place = before + m.place;
+        auto const most  = depth == 0 ? options_.most_states : options_.most_recovery_states;
+        auto const one   = [&](chooser const& c) {
+            auto const disk = m.disk.after_power_loss(c);
+            verify(disk, m, depth, [&] { return place + ", choices " + c->text(); });
+        };
+        auto          in_turn = std::make_shared<power_loss_choices>();
+        std::uint64_t n       = 0;
+        bool          more    = true;
+        do {
+            one(in_turn);
+            ++n;
+            // Where the first walk shows that there are far too many, the time is better spent all over them.
+            if (in_turn->combinations() > static_cast<double>(most)) break;
+            more = in_turn->next();
+        } while (more && n < most);
+        out_.found.check(!in_turn->diverged(), place + ": verify does not do the same each time");
+        if (depth == 0) out_.exhausted += !more;
+        if (more) {
+            one(std::make_shared<power_loss_choices>(power_loss_choices::newest()));
+            for (std::uint64_t i = 0; i < options_.seeds; ++i)
+                one(std::make_shared<power_loss_choices>(power_loss_choices::seeded(seed_of(m, i))));
+            if (depth == 0)
+                verify(m.disk.after_power_loss(kept::finished), m, depth,
+                       [&] { return place + ", all finished operations kept"; });
         }
+        if (depth >= options_.recovery_depth || options_.recovery_stride == 0) return;
+        crash_again(m, place, depth, std::make_shared<power_loss_choices>());
+        crash_again(m, place, depth, std::make_shared<power_loss_choices>(power_loss_choices::newest()));
+        for (std::uint64_t i = 0; i < options_.seeds; ++i)
+            crash_again(m, place, depth,
+                        std::make_shared<power_loss_choices>(power_loss_choices::seeded(seed_of(m, i))));
     }
 
-    /// Returns how many operations verification (or recovery) did.
-    std::uint64_t verify(simulated_files disk, journal const& steps, std::string const& state, bool recovery = false) {
-        ++(recovery ? out_.recovery_states : out_.states);
-        report        one;
-        std::uint64_t cost = 0;
-        if constexpr (requires(W w) { w.recover(disk); }) {
-            auto copy = disk.after_power_loss(kept::everything);  // the same state once more
-            W(workload_).recover(copy);
-            cost = copy.operations();
+    std::uint64_t seed_of(crash_moment const& m, std::uint64_t i) const {
+        return options_.seed * 1'000'003 + m.number * 101 + i;
+    }
+
+    /// Recovers from one state of `m`, with the power cut at each of its operations.
+    void crash_again(crash_moment const& m, std::string const& place, std::uint64_t depth, chooser const& c) {
+        std::uint64_t ignored = 0;
+        // The first crashed operation moves from state to state, so that a stride leaves none out for good.
+        auto const windows =
+            crash_moments(m.disk.after_power_loss(c), m.steps, 1 + turn_++ % options_.recovery_stride,
+                          options_.recovery_stride, "then recovery crashed at its", ignored,
+                          [&](simulated_files const& on) {
+                              W half(workload_);
+                              if constexpr (requires { half.recover(on); }) {
+                                  half.recover(on);
+                              } else {
+                                  report unused;
+                                  half.verify(on, m.steps, unused);
+                              }
+                          });
+        auto const what = place + ", choices " + c->text() + ", ";
+        for (auto const& w : windows) explore(w, what, depth + 1);
+    }
+
+    template <class Name>
+    void verify(simulated_files const& disk, crash_moment const& m, std::uint64_t depth, Name const& name) {
+        ++(depth > 0 ? out_.recovery_states : out_.states);
+        report one;
+        W(workload_).verify(disk, m.steps, one);
+        if (one.passed()) {
+            out_.found.check(true, "");
+            return;
         }
-        W(workload_).verify(disk, steps, one);
-        if (cost == 0) cost = disk.operations();
-        out_.found.check(one.checks() > 0, state + ": verify checked nothing");
-        out_.found.check(one.failed() == 0, state + ": " + (one.failures().empty() ? "" : one.failures().front()));
-        return cost;
+        out_.found.check(false, name() + ": " + (one.failures().empty() ? "verify checked nothing" : one.failures().front()));
     }
 
     W const&             workload_;
     sweep_options const& options_;
     sweep_report         out_;
+    std::uint64_t        turn_ = 0;
 };
 
 }  // namespace detail
