@@ -12,10 +12,7 @@ struct rich_db : database<rich, tenon::checksummed<tenon::file_store<>>, tenon::
 }  // namespace
 
 TEST_CASE("power loss at every operation leaves each acknowledged commit and every index whole") {
-    tenon::testing::sweep_options options;
-    options.seeds           = test_all() ? 5 : 2;
-    options.recovery_stride = test_all() ? 1 : 29;
-    auto const swept        = tenon::testing::sweep_crashes(workload<rich_db, rich, true>{}, options);
+    auto const swept = tenon::testing::sweep_crashes(workload<rich_db, rich, true>{}, sweep_amounts());
     MESSAGE(swept.text());
     CHECK_MESSAGE(swept.passed(), swept.text());
     CHECK(swept.operations > 200);

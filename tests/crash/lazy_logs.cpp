@@ -36,10 +36,7 @@ void sweep_kills() {
 
 TEST_CASE_TEMPLATE("power loss with a log that is synced late leaves a prefix of the commits, whole", Db, never_db,
                    interval_db) {
-    tenon::testing::sweep_options options;
-    options.seeds           = test_all() ? 8 : 1;
-    options.recovery_stride = test_all() ? 1 : 0;
-    auto const swept        = tenon::testing::sweep_crashes(workload<Db, plain, false>{}, options);
+    auto const swept = tenon::testing::sweep_crashes(workload<Db, plain, false>{}, sweep_amounts());
     MESSAGE(swept.text());
     CHECK_MESSAGE(swept.passed(), swept.text());
     CHECK(swept.operations > 200);

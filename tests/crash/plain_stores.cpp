@@ -57,10 +57,7 @@ tenon::testing::journal run_with_faults(world files, std::vector<tenon::error>& 
 }  // namespace
 
 TEST_CASE("power loss without checksums and with a sync for each commit leaves each acknowledged commit whole") {
-    tenon::testing::sweep_options options;
-    options.seeds           = test_all() ? 5 : 2;
-    options.recovery_stride = test_all() ? 1 : 29;
-    auto const swept        = tenon::testing::sweep_crashes(workload<plain_db, plain, true>{}, options);
+    auto const swept = tenon::testing::sweep_crashes(workload<plain_db, plain, true>{}, sweep_amounts());
     MESSAGE(swept.text());
     CHECK_MESSAGE(swept.passed(), swept.text());
     CHECK(swept.operations > 200);

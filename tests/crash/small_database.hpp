@@ -263,6 +263,17 @@ inline bool test_all() {
     return all != nullptr && std::string_view(all) == "1";
 }
 
+/// How much of the sweep runs: all states of small windows, or a part of it.
+inline tenon::testing::sweep_options sweep_amounts() {
+    tenon::testing::sweep_options o;
+    o.most_states          = test_all() ? 4096 : 32;
+    o.seeds                = test_all() ? 64 : 2;
+    o.recovery_stride      = test_all() ? 1 : 7;
+    o.recovery_depth       = test_all() ? 2 : 1;
+    o.most_recovery_states = test_all() ? 16 : 4;
+    return o;
+}
+
 /// A workload for sweep_crashes. Every: see bounds_of.
 template <class Db, class Stops, bool Every>
 struct workload {

@@ -216,9 +216,9 @@ TEST_CASE("a workload with threads is swept: each record that a thread was promi
                 auto        f = disk.open(name(step / 100), open_mode::read_only);
                 byte_vector first(512);
                 auto const  whole = small_log::record(step % 100 + 1);
-                r.check(f && f->read_at(step % 100 * 512, first) &&
-                            std::equal(first.begin(), first.end(), whole.begin()),
-                        "a promised record is gone");
+                r.check(
+                    f && f->read_at(step % 100 * 512, first) && std::equal(first.begin(), first.end(), whole.begin()),
+                    "a promised record is gone");
             }
         }
     };

@@ -436,13 +436,16 @@ void small_history(simulated_files disk, prng& random) {
                 break;
             case 4: (void)disk.remove(name); break;
             default:
-                if (f) (void)f->write_at(random.below(1200), filled(1 + random.below(900), static_cast<int>(1 + random.below(200))));
+                if (f)
+                    (void)f->write_at(random.below(1200),
+                                      filled(1 + random.below(900), static_cast<int>(1 + random.below(200))));
         }
     }
 }
 }  // namespace
 
-TEST_CASE("states that are decided while they are looked at are all the states that seeds can bring, and no others twice") {
+TEST_CASE(
+    "states that are decided while they are looked at are all the states that seeds can bring, and no others twice") {
     std::uint64_t walked = 0, compared = 0;
     for (std::uint64_t seed = 1; seed <= 60; ++seed) {
         CAPTURE(seed);
@@ -479,9 +482,9 @@ TEST_CASE("what nobody has looked at stays open over a second power loss, and wh
     REQUIRE(f->write_at(0, filled(1024, 1)));
     REQUIRE(f->sync());
     REQUIRE(f->write_at(0, filled(1024, 2)));
-    auto const newest = std::make_shared<power_loss_choices>(power_loss_choices::newest());
-    auto       first  = disk.after_power_loss(newest);
-    auto       again  = first.open("x", open_mode::read_write);
+    auto const  newest = std::make_shared<power_loss_choices>(power_loss_choices::newest());
+    auto        first  = disk.after_power_loss(newest);
+    auto        again  = first.open("x", open_mode::read_write);
     byte_vector half(512);
     REQUIRE(again->read_at(0, half));
     CHECK(half == filled(512, 2));

@@ -97,9 +97,9 @@ private:
         return d % 256 < share[hash_u64(seed_ ^ 0x9e3779b97f4a7c15) % 6] ? of - 1 : (d >> 8) % of;
     }
 
-    way                 how_  = way::in_turn;
-    std::uint64_t       seed_ = 0;
-    std::size_t         at_   = 0;
+    way                 how_      = way::in_turn;
+    std::uint64_t       seed_     = 0;
+    std::size_t         at_       = 0;
     bool                diverged_ = false;
     std::vector<choice> path_;
 };

@@ -86,12 +86,13 @@ class simulated_files {
         mutable std::mutex       mutex;
         names                    live, durable;
         std::vector<name_change> changes;
-        std::vector<operation>   log;          // but for the first `forgotten`
+        std::vector<operation>   log;  // but for the first `forgotten`
         std::uint64_t            forgotten = 0, crash_at = 0, clock = 0, next_id = 1;
         bool                     dead = false;
 
         std::function<void(simulated_files, bool)> watcher;
-        std::shared_ptr<power_loss_choices>        choices;  // for what is still in doubt
+        bool                                settled = false;  // something was made durable since it was called last
+        std::shared_ptr<power_loss_choices> choices;          // for what is still in doubt
 
         std::uint64_t count() const noexcept { return forgotten + log.size(); }
         /// Numbers an operation; what it changes is noted before goes_on is asked.
@@ -101,19 +102,16 @@ class simulated_files {
         }
         /// False: power goes while the operation that was begun last is in flight.
         bool goes_on() {
-            if (watcher) {
-                auto const what = log.back().what;
-                watcher(frozen(), what == kind::sync || what == kind::sync_directory);
-            }
+            if (watcher) watcher(frozen(), std::exchange(settled, false));
             dead = count() == crash_at;
             return !dead;
         }
         /// A copy that shares nothing that changes, without power.
         simulated_files frozen() const {
-            simulated_files                                 out;
-            auto&                                           to = *out.world_;
-            std::map<node const*, node_pointer>             copies;
-            auto const                                      copy = [&](node_pointer const& from) {
+            simulated_files                     out;
+            auto&                               to = *out.world_;
+            std::map<node const*, node_pointer> copies;
+            auto const                          copy = [&](node_pointer const& from) {
                 if (!from) return from;
                 auto& made = copies[from.get()];
                 if (!made) {
@@ -247,7 +245,8 @@ public:
             state_->in->settle(*state_->at);
             state_->in->begin({kind::sync, path(), {}});
             if (!state_->in->goes_on()) return state_->in->power_loss();
-            auto& at = *state_->at;
+            state_->in->settled = true;
+            auto& at            = *state_->at;
             if (std::all_of(at.changes.begin(), at.changes.end(), [](auto& c) { return c.is_write(); }))
                 for (auto const& c : at.changes) at.durable.adopt(at.live, c.offset, c.bytes().size());
             else at.durable = at.live;
@@ -370,6 +369,7 @@ public:
         if (!world_->live.directories.contains(key)) return detail::file_no_directory(path);
         world_->begin({kind::sync_directory, path, {}});
         if (!world_->goes_on()) return world_->power_loss();
+        world_->settled = true;
 
         // A rename out of this directory drags along what came before it under its new name.
         auto&                 changes = world_->changes;
@@ -458,9 +458,9 @@ public:
                         },
                         choices);
     }
-    /// From now on `see(frozen, settles)` is called while an operation is in flight, with a world as the power loss would freeze
-    /// it: for after_power_loss. `settles`: the operation is a sync; until the next one the states of a later operation include
-    /// those of an earlier one. `see` must not use this world.
+    /// From now on `see(frozen, settled)` is called while an operation is in flight, with a world as the power loss would freeze
+    /// it: for after_power_loss. `settled`: something was made durable since the last call; otherwise the states of this world
+    /// include those of the one before. `see` must not use this world.
     void watch(std::function<void(simulated_files, bool)> see) {
         std::lock_guard const guard(world_->mutex);
         world_->watcher = std::move(see);

@@ -108,10 +108,10 @@ struct sim_fate {
 
 /// A write or (without data) a resize that was issued after the last sync.
 struct sim_change {
-    std::uint64_t number;    ///< of the operation
-    std::uint64_t offset;    ///< of a resize: the new size
-    std::uint64_t old_size;  ///< of the file before it
-    std::shared_ptr<byte_vector const> data;  ///< null for a resize; shared by copies of the world
+    std::uint64_t                      number;    ///< of the operation
+    std::uint64_t                      offset;    ///< of a resize: the new size
+    std::uint64_t                      old_size;  ///< of the file before it
+    std::shared_ptr<byte_vector const> data;      ///< null for a resize; shared by copies of the world
 
     bool          is_write() const noexcept { return data != nullptr; }
     byte_view     bytes() const noexcept { return data ? byte_view(*data) : byte_view(); }
@@ -245,7 +245,7 @@ inline sim_image sim_survivor(sim_image const& durable, std::vector<sim_change> 
             if (v.seen++ >= v.kept) continue;
             auto const from = std::max(c.offset, s * sim_sector), to = std::min(c.end(), (s + 1) * sim_sector);
             image.write(from, c.bytes().subspan(static_cast<std::size_t>(from - c.offset),
-                                                         static_cast<std::size_t>(to - from)));
+                                                static_cast<std::size_t>(to - from)));
         }
         if (c.end() > c.old_size) {
             auto const d = fate.draw(3, file_id, c.number);

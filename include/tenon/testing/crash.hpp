@@ -89,9 +89,9 @@ struct sweep_options {
     std::uint64_t stride               = 1;     ///< crash at each stride-th operation
     std::uint64_t most_states          = 4096;  ///< of one window; where there are more, they are sampled
     std::uint64_t seeds                = 3;     ///< seeded disk states of a window that is sampled
-    std::uint64_t recovery_stride      = 5;     ///< crash recovery at each of its recovery_stride-th operations; 0: never
-    std::uint64_t recovery_depth       = 1;     ///< crashes in recovery that follow one another
-    std::uint64_t most_recovery_states = 8;     ///< of one window in recovery
+    std::uint64_t recovery_stride      = 5;  ///< crash recovery at each of its recovery_stride-th operations; 0: never
+    std::uint64_t recovery_depth       = 1;  ///< crashes in recovery that follow one another
+    std::uint64_t most_recovery_states = 8;  ///< of one window in recovery
     std::uint64_t seed                 = 1;
 };
 
@@ -133,27 +133,28 @@ struct crash_moment {
 /// Runs `work` on `disk` and returns its windows.
 template <class Work>
 std::vector<crash_moment> crash_moments(simulated_files disk, journal const& steps, std::uint64_t first,
-                                        std::uint64_t stride, std::string const& verb, std::uint64_t& cuts, Work&& work) {
+                                        std::uint64_t stride, std::string const& verb, std::uint64_t& cuts,
+                                        Work&& work) {
     std::vector<crash_moment> out;
-    bool                      open = false;  // the last one's states are included in those of the next, if nobody promises
-    auto const                add  = [&](crash_moment m) {
+    bool       settled = true;  // since the last one, so that its states are not included in those of the next
+    auto const add     = [&](crash_moment m) {
         ++cuts;
         auto const same = [&](crash_moment const& before) {
             return before.steps.begun().size() == m.steps.begun().size() &&
                    before.steps.acknowledged().size() == m.steps.acknowledged().size();
         };
-        if (open && same(out.back())) out.pop_back();
+        if (!settled && same(out.back())) out.pop_back();
         out.push_back(std::move(m));
+        settled = false;
     };
     disk.watch([&](simulated_files frozen, bool settles) {
         auto const n = frozen.operations();
-        if (n >= first && (n - first) % stride == 0) {
+        settled      = settled || settles;
+        if (n >= first && (n - first) % stride == 0)
             add({verb + " operation " + frozen.operation_text(n), n, frozen, steps});
-            open = true;
-        }
-        open = open && !settles;
     });
     work(disk);
+    settled = true;
     disk.watch(nullptr);
     add({"after the last operation", disk.operations() + 1, disk.frozen(), steps});
     return out;
@@ -167,11 +168,10 @@ public:
     sweep_report sweep() {
         simulated_files disk;
         journal         steps;
-        auto const      windows =
-            crash_moments(disk, steps, 1, std::max<std::uint64_t>(1, options_.stride), "crash at", out_.cuts,
-                          [&](simulated_files const& on) { W(workload_).run(on, steps); });
-        out_.operations = disk.operations();
-        out_.windows    = windows.size();
+        auto const      windows = crash_moments(disk, steps, 1, std::max<std::uint64_t>(1, options_.stride), "crash at",
+                                                out_.cuts, [&](simulated_files const& on) { W(workload_).run(on, steps); });
+        out_.operations         = disk.operations();
+        out_.windows            = windows.size();
         out_.found.check(out_.operations > 0, "the workload does operations that a crash can hit");
         for (auto const& w : windows) explore(w, "", 0);
         return std::move(out_);
@@ -224,19 +224,18 @@ private:
     void crash_again(crash_moment const& m, std::string const& place, std::uint64_t depth, chooser const& c) {
         std::uint64_t ignored = 0;
         // The first crashed operation moves from state to state, so that a stride leaves none out for good.
-        auto const windows =
-            crash_moments(m.disk.after_power_loss(c), m.steps, 1 + turn_++ % options_.recovery_stride,
-                          options_.recovery_stride, "then recovery crashed at its", ignored,
-                          [&](simulated_files const& on) {
-                              W half(workload_);
-                              if constexpr (requires { half.recover(on); }) {
-                                  half.recover(on);
-                              } else {
-                                  report unused;
-                                  half.verify(on, m.steps, unused);
-                              }
-                          });
-        auto const what = place + ", choices " + c->text() + ", ";
+        auto const windows = crash_moments(m.disk.after_power_loss(c), m.steps, 1 + turn_++ % options_.recovery_stride,
+                                           options_.recovery_stride, "then recovery crashed at its", ignored,
+                                           [&](simulated_files const& on) {
+                                               W half(workload_);
+                                               if constexpr (requires { half.recover(on); }) {
+                                                   half.recover(on);
+                                               } else {
+                                                   report unused;
+                                                   half.verify(on, m.steps, unused);
+                                               }
+                                           });
+        auto const what    = place + ", choices " + c->text() + ", ";
         for (auto const& w : windows) explore(w, what, depth + 1);
     }
 
@@ -249,7 +248,8 @@ private:
             out_.found.check(true, "");
             return;
         }
-        out_.found.check(false, name() + ": " + (one.failures().empty() ? "verify checked nothing" : one.failures().front()));
+        out_.found.check(false,
+                         name() + ": " + (one.failures().empty() ? "verify checked nothing" : one.failures().front()));
     }
 
     W const&             workload_;
