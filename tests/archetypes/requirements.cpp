@@ -22,6 +22,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -81,6 +83,37 @@ struct file_with {
 static_assert(unneeded<8>([]<int W>() { return tenon::file<file_with<W>>; }) == -1);
 
 template <int Without>
+struct direct_with {
+    direct_with(direct_with&&) = default;
+    direct_with& operator=(direct_with&&)
+    requires(Without != 1)
+    = default;
+    std::size_t block_bytes() const
+    requires(Without != 2);
+    tenon::write_mode mode() const
+    requires(Without != 3);
+    result<void> write(std::uint64_t, byte_view, tenon::flush)
+    requires(Without != 4);
+    result<void> sync()
+    requires(Without != 5);
+    std::string path() const
+    requires(Without != 6);
+};
+static_assert(unneeded<6>([]<int W>() { return tenon::direct_file<direct_with<W>>; }) == -1);
+
+template <int Without>
+struct queue_with {
+    result<void> submit(tenon::archetype::direct_handle&, std::uint64_t, byte_view, tenon::flush, std::uint64_t)
+    requires(Without != 1);
+    std::optional<tenon::write_completion> poll()
+    requires(Without != 2);
+    tenon::write_completion wait()
+    requires(Without != 3);
+};
+static_assert(unneeded<3>([]<int W>() { return tenon::write_queue<queue_with<W>, tenon::archetype::direct_handle>; }) ==
+              -1);
+
+template <int Without>
 struct files_with {
     files_with(files_with const&) = default;
     files_with& operator=(files_with const&)
@@ -105,8 +138,14 @@ struct files_with {
     requires(Without != 11);
     std::uint64_t now_ns()
     requires(Without != 12);
+    using direct_file = unless<Without == 13, tenon::archetype::direct_handle, int>;
+    using write_queue = unless<Without == 14, tenon::archetype::queue_of_writes, int>;
+    result<direct_file> open_direct(std::string const&)
+    requires(Without != 15);
+    std::unique_ptr<write_queue> make_queue(std::size_t)
+    requires(Without != 16);
 };
-static_assert(unneeded<12>([]<int W>() { return tenon::file_system<files_with<W>>; }) == -1);
+static_assert(unneeded<16>([]<int W>() { return tenon::file_system<files_with<W>>; }) == -1);
 
 // ---- page_store and wal
 

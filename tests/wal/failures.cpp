@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A world that refuses: nothing acknowledged is lost, the log is poisoned, every waiter hears of it.
+#include "tenon/file/direct.hpp"
 #include "tenon/file/faulty.hpp"
 #include "tenon/file/memory.hpp"
 #include "tenon/wal/archetype.hpp"
@@ -54,7 +55,16 @@ struct gated_files {
     memory_files          base;
     std::shared_ptr<gate> at = std::make_shared<gate>();
 
-    result<file> open(std::string const& path, open_mode mode) {
+    using direct_file = cached_writes<file>;
+    using write_queue = inline_queue<direct_file>;
+
+    result<direct_file> open_direct(std::string const& path) {
+        auto opened = open(path, open_mode::read_write);
+        if (!opened) return fail(std::move(opened).error());
+        return direct_file(std::move(*opened));
+    }
+    std::unique_ptr<write_queue> make_queue(std::size_t) { return std::make_unique<write_queue>(); }
+    result<file>                 open(std::string const& path, open_mode mode) {
         auto opened = base.open(path, mode);
         if (!opened) return fail(std::move(opened).error());
         return file{std::move(*opened), at};

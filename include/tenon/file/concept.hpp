@@ -7,8 +7,12 @@
 #include "tenon/core/result.hpp"
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace tenon {
@@ -43,11 +47,68 @@ concept file = std::movable<F> && requires(F f, F const cf, std::uint64_t n, std
     { cf.path() } -> std::convertible_to<std::string>;
 };
 
+/// How a direct file reaches the medium.
+enum class write_mode : unsigned char {
+    direct,  ///< past the page cache; a flushed write waits for the device by itself, and an error belongs to it alone
+    cached,  ///< through the page cache; a flushed write is a write and a sync of the file
+};
+constexpr std::string_view to_string(write_mode m) noexcept { return m == write_mode::direct ? "direct" : "cached"; }
+
+/// Whether a write has reached the medium when it is done.
+enum class flush : bool { no, yes };
+
+/// A file open for writes of whole blocks, several of which may be under way at once.
+///
+/// | expression | meaning |
+/// | --- | --- |
+/// | `cd.block_bytes()` | a power of two; offset, size and address of what is written are multiples of it |
+/// | `cd.mode()` | how it reaches the medium; may turn from direct to cached at a write that the file system does not take |
+/// | `d.write(offset, bytes, flush)` | all of them or an error. With flush::yes these bytes, and the size that is needed to find them, survive power loss when it returns |
+/// | `d.sync()` | as a file's: covers the writes that had returned |
+/// | `cd.path()` | as it was opened |
+///
+/// Before it has returned, a write may have reached the medium in any part: each 512-byte sector by itself, and of several
+/// writes any before any other. Two writes under way at once must not overlap. Of what one file system wrote here and reads through
+/// another open file, it reads the newest bytes once the write has returned.
+/// Threads: write and sync may run concurrently. Move-only; closes itself; no write may be under way then.
+template <class D>
+concept direct_file = std::movable<D> && requires(D d, D const cd, std::uint64_t offset, byte_view bytes, flush f) {
+    { cd.block_bytes() } -> std::same_as<std::size_t>;
+    { cd.mode() } -> std::same_as<write_mode>;
+    { d.write(offset, bytes, f) } -> std::same_as<result<void>>;
+    { d.sync() } -> std::same_as<result<void>>;
+    { cd.path() } -> std::convertible_to<std::string>;
+};
+
+/// A write of a queue that has ended.
+struct write_completion {
+    std::uint64_t tag = 0;
+    result<void>  done;
+};
+
+/// Writes to direct files that are under way while the caller goes on.
+///
+/// | expression | meaning |
+/// | --- | --- |
+/// | `q.submit(d, offset, bytes, flush, tag)` | begins `d.write(offset, bytes, flush)`; `d` and the bytes stay where they are until its completion was handed out. After an error it has not begun |
+/// | `q.poll()` | a completion, when there is one; each is handed out once, in no particular order |
+/// | `q.wait()` | the same, but waits. Precondition: a write was submitted whose completion was not handed out |
+///
+/// Threads: submit beside one poll or wait. Its destructor waits for what is under way.
+template <class Q, class D>
+concept write_queue = requires(Q q, D& d, std::uint64_t n, byte_view bytes, flush f) {
+    { q.submit(d, n, bytes, f, n) } -> std::same_as<result<void>>;
+    { q.poll() } -> std::same_as<std::optional<write_completion>>;
+    { q.wait() } -> std::same_as<write_completion>;
+};
+
 /// A file system and clock. A cheap handle: copies name the same world.
 ///
 /// | expression | meaning |
 /// | --- | --- |
 /// | `fs.open(path, mode)` | an open file; errc::not_found when it must exist and does not |
+/// | `fs.open_direct(path)` | a direct file that must exist, for writing |
+/// | `fs.make_queue(depth)` | a queue, on the heap, for about `depth` writes under way at once |
 /// | `fs.exists(path)` | of a file or directory |
 /// | `fs.remove(path)` | a file; not_found when there is none |
 /// | `fs.rename(from, to)` | replaces `to` atomically |
@@ -58,18 +119,22 @@ concept file = std::movable<F> && requires(F f, F const cf, std::uint64_t n, std
 ///
 /// A created file survives power loss only after file.sync() *and* sync_directory(parent). Thread-safe.
 template <class FS>
-concept file_system = std::copyable<FS> && std::same_as<typename FS::policy_axis, axis::file> &&
-                      file<typename FS::file> && requires(FS fs, std::string const& path, open_mode mode) {
-                          { fs.open(path, mode) } -> std::same_as<result<typename FS::file>>;
-                          { fs.exists(path) } -> std::same_as<result<bool>>;
-                          { fs.remove(path) } -> std::same_as<result<void>>;
-                          { fs.rename(path, path) } -> std::same_as<result<void>>;
-                          { fs.make_directory(path) } -> std::same_as<result<void>>;
-                          { fs.list(path) } -> std::same_as<result<std::vector<std::string>>>;
-                          { fs.sync_directory(path) } -> std::same_as<result<void>>;
-                          { fs.now_ns() } -> std::same_as<std::uint64_t>;
-                          { FS::name } -> std::convertible_to<std::string_view>;
-                      };
+concept file_system =
+    std::copyable<FS> && std::same_as<typename FS::policy_axis, axis::file> && file<typename FS::file> &&
+    direct_file<typename FS::direct_file> && write_queue<typename FS::write_queue, typename FS::direct_file> &&
+    requires(FS fs, std::string const& path, open_mode mode, std::size_t n) {
+        { fs.open(path, mode) } -> std::same_as<result<typename FS::file>>;
+        { fs.open_direct(path) } -> std::same_as<result<typename FS::direct_file>>;
+        { fs.make_queue(n) } -> std::same_as<std::unique_ptr<typename FS::write_queue>>;
+        { fs.exists(path) } -> std::same_as<result<bool>>;
+        { fs.remove(path) } -> std::same_as<result<void>>;
+        { fs.rename(path, path) } -> std::same_as<result<void>>;
+        { fs.make_directory(path) } -> std::same_as<result<void>>;
+        { fs.list(path) } -> std::same_as<result<std::vector<std::string>>>;
+        { fs.sync_directory(path) } -> std::same_as<result<void>>;
+        { fs.now_ns() } -> std::same_as<std::uint64_t>;
+        { FS::name } -> std::convertible_to<std::string_view>;
+    };
 
 /// The directory part of a path, "." when there is none.
 inline std::string parent_directory(std::string const& path) {

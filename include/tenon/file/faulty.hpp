@@ -17,10 +17,10 @@ namespace tenon {
 
 /// What a call does instead of its work.
 enum class fault_kind : unsigned char {
-    io,           ///< errc::io, nothing done
-    full,         ///< errc::full, nothing done
-    short_write,  ///< write_at writes the first part of its bytes, then errc::full; other calls as `full`
-    flip_bit,  ///< read_at hands out, write_at stores the bytes with one bit flipped and reports success; other calls work
+    io,    ///< errc::io, nothing done
+    full,  ///< errc::full, nothing done
+    short_write,  ///< a write writes the first part of its bytes (a direct one whole blocks), then errc::full; other calls as `full`
+    flip_bit,  ///< read_at hands out, a write stores the bytes with one bit flipped and reports success; other calls work
 };
 
 struct fault {
@@ -43,13 +43,14 @@ enum class file_call : unsigned char {
     rename,
     make_directory,
     list,
-    sync_directory
+    sync_directory,
+    direct_write  ///< when it is submitted; the fault shows in its completion
 };
 
 constexpr std::string_view to_string(file_call c) noexcept {
-    constexpr std::string_view names[] = {"read",           "write", "size",          "resize", "sync",
-                                          "lock",           "open",  "exists",        "remove", "rename",
-                                          "make_directory", "list",  "sync_directory"};
+    constexpr std::string_view names[] = {"read",           "write", "size",           "resize",      "sync",
+                                          "lock",           "open",  "exists",         "remove",      "rename",
+                                          "make_directory", "list",  "sync_directory", "direct_write"};
     return names[static_cast<std::size_t>(c)];
 }
 
@@ -116,7 +117,7 @@ private:
 
     mutable std::mutex            mutex_;
     std::vector<planned>          planned_;
-    std::array<std::uint64_t, 13> calls_{};
+    std::array<std::uint64_t, 14> calls_{};
     std::uint64_t                 struck_ = 0;
 };
 
@@ -192,6 +193,86 @@ public:
         std::shared_ptr<fault_plan> plan_;
     };
 
+    class write_queue;
+    class direct_file {
+    public:
+        std::size_t  block_bytes() const { return base_.block_bytes(); }
+        write_mode   mode() const { return base_.mode(); }
+        result<void> write(std::uint64_t offset, byte_view bytes, flush how) {
+            auto const f = plan_->next(file_call::direct_write);
+            if (!f) return base_.write(offset, bytes, how);
+            return struck(*f, offset, bytes, how);
+        }
+        result<void> sync() {
+            if (auto const f = strikes(*plan_, file_call::sync)) return refuse(*f, file_call::sync, base_.path());
+            return base_.sync();
+        }
+        std::string path() const { return base_.path(); }
+
+    private:
+        friend class faulty;
+        friend class write_queue;
+        direct_file(typename Base::direct_file base, std::shared_ptr<fault_plan> plan)
+            : base_(std::move(base)), plan_(std::move(plan)) {}
+
+        result<void> struck(fault const& f, std::uint64_t offset, byte_view bytes, flush how) {
+            auto const block = base_.block_bytes();
+            if (f.kind == fault_kind::flip_bit && !bytes.empty()) {
+                std::vector<std::byte> space(bytes.size() + block);
+                void*                  at   = space.data();
+                auto                   room = space.size();
+                std::align(block, bytes.size(), at, room);
+                std::span<std::byte> const changed(static_cast<std::byte*>(at), bytes.size());
+                std::copy(bytes.begin(), bytes.end(), changed.begin());
+                flip(changed, f.at);
+                return base_.write(offset, changed, how);
+            }
+            if (f.kind == fault_kind::short_write && !bytes.empty()) {
+                auto const part = static_cast<std::size_t>(f.at % bytes.size()) / block * block;
+                if (auto done = base_.write(offset, bytes.first(part), how); !done) return done;
+            }
+            return refuse(f, file_call::direct_write, base_.path());
+        }
+
+        typename Base::direct_file  base_;
+        std::shared_ptr<fault_plan> plan_;
+    };
+
+    class write_queue {
+    public:
+        explicit write_queue(std::unique_ptr<typename Base::write_queue> base) : base_(std::move(base)) {}
+
+        result<void> submit(direct_file& d, std::uint64_t offset, byte_view bytes, flush how, std::uint64_t tag) {
+            if (auto const f = d.plan_->next(file_call::direct_write)) {
+                auto                  done = d.struck(*f, offset, bytes, how);
+                std::lock_guard const hold(mutex_);
+                struck_.push_back({tag, std::move(done)});
+                return {};
+            }
+            return base_->submit(d.base_, offset, bytes, how, tag);
+        }
+        std::optional<write_completion> poll() {
+            auto out = take();
+            return out ? std::move(out) : base_->poll();
+        }
+        write_completion wait() {
+            auto out = take();
+            return out ? *std::move(out) : base_->wait();
+        }
+
+    private:
+        std::optional<write_completion> take() {
+            std::lock_guard const hold(mutex_);
+            if (struck_.empty()) return std::nullopt;
+            auto out = std::move(struck_.back());
+            struck_.pop_back();
+            return out;
+        }
+        std::unique_ptr<typename Base::write_queue> base_;
+        std::mutex                                  mutex_;
+        std::vector<write_completion>               struck_;
+    };
+
     explicit faulty(Base base = Base()) : base_(std::move(base)), plan_(std::make_shared<fault_plan>()) {}
 
     fault_plan& faults() const noexcept { return *plan_; }
@@ -204,6 +285,15 @@ public:
         auto opened = base_.open(path, mode);
         if (!opened) return fail(std::move(opened).error());
         return file(*std::move(opened), plan_);
+    }
+    result<direct_file> open_direct(std::string const& path) {
+        if (auto const f = strikes(*plan_, file_call::open)) return refuse(*f, file_call::open, path);
+        auto opened = base_.open_direct(path);
+        if (!opened) return fail(std::move(opened).error());
+        return direct_file(*std::move(opened), plan_);
+    }
+    std::unique_ptr<write_queue> make_queue(std::size_t depth) {
+        return std::make_unique<write_queue>(base_.make_queue(depth));
     }
     result<bool> exists(std::string const& path) {
         if (auto const f = strikes(*plan_, file_call::exists)) return refuse(*f, file_call::exists, path);

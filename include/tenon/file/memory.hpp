@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tenon/file/concept.hpp"
+#include "tenon/file/direct.hpp"
 #include "tenon/file/paths.hpp"
 
 #include <algorithm>
@@ -125,6 +126,9 @@ public:
         std::unique_ptr<state> state_;
     };
 
+    using direct_file = cached_writes<file>;
+    using write_queue = inline_queue<direct_file>;
+
     memory_files() : world_(std::make_shared<world>()) {}
 
     result<file> open(std::string const& path, open_mode mode) {
@@ -139,7 +143,13 @@ public:
         }
         return file(found->second, mode != open_mode::read_only, path);
     }
-    result<bool> exists(std::string const& path) {
+    result<direct_file> open_direct(std::string const& path) {
+        auto opened = open(path, open_mode::read_write);
+        if (!opened) return fail(std::move(opened).error());
+        return direct_file(*std::move(opened));
+    }
+    std::unique_ptr<write_queue> make_queue(std::size_t) { return std::make_unique<write_queue>(); }
+    result<bool>                 exists(std::string const& path) {
         auto const            key = detail::file_normal_path(path);
         std::lock_guard const guard(world_->mutex);
         return world_->files.contains(key) || world_->directories.contains(key);

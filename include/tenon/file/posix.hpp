@@ -2,9 +2,12 @@
 // The file system of the operating system, through POSIX calls.
 #pragma once
 
+#include "tenon/core/contract.hpp"
 #include "tenon/file/concept.hpp"
+#include "tenon/file/direct.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <ctime>
 #include <limits>
@@ -17,12 +20,14 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /// posix_files - the operating system's files, unbuffered by tenon.
 ///
 /// Maps        open_mode -> open(2) with O_CLOEXEC; read_at/write_at -> pread/pwrite; sync -> fdatasync
-///             (F_FULLFSYNC on macOS); sync_directory -> fsync of the directory; now_ns -> CLOCK_MONOTONIC.
+///             (F_FULLFSYNC on macOS); sync_directory -> fsync of the directory; now_ns -> CLOCK_MONOTONIC. A direct file is
+///             opened with O_DIRECT and flushed by RWF_DSYNC where the file system takes both; elsewhere pwrite and fdatasync.
 /// Guarantee   interrupted calls are taken up again, short reads and writes continued. A file that is made gets mode 0644
 ///             less the umask. Locks are by file, not by name: two names of one file exclude each other.
 /// Errors      ENOENT -> not_found; ENOSPC, EDQUOT, EFBIG -> full; EROFS and writes to a file opened read_only -> read_only;
@@ -273,6 +278,75 @@ struct posix_files {
         bool        writable_;
         std::string path_;
     };
+
+    class direct_file {
+    public:
+        std::size_t block_bytes() const noexcept { return block_; }
+        write_mode  mode() const noexcept { return mode_->load(std::memory_order_relaxed); }
+
+        result<void> write(std::uint64_t offset, byte_view bytes, flush f) {
+            detail::expect_whole_blocks(block_, offset, bytes);
+#if defined(RWF_DSYNC) && defined(O_DIRECT)
+            while (mode() == write_mode::direct && !bytes.empty()) {
+                iovec const part{const_cast<std::byte*>(bytes.data()), std::min(bytes.size(), file::chunk)};
+                auto const  put = detail::posix_retry([&] {
+                    return ::pwritev2(file_.fd_, &part, 1, static_cast<off_t>(offset), f == flush::yes ? RWF_DSYNC : 0);
+                });
+                if (put <= 0) {
+                    auto const code = put < 0 ? errno : EIO;
+                    if (code != EINVAL && code != EOPNOTSUPP && code != ENOSYS)
+                        return detail::posix_failure(code, "cannot write " + file_.extent(offset, bytes.size()));
+                    if (auto const flags = ::fcntl(file_.fd_, F_GETFL); flags >= 0)
+                        ::fcntl(file_.fd_, F_SETFL, flags & ~O_DIRECT);
+                    mode_->store(write_mode::cached, std::memory_order_relaxed);  // and write it that way below
+                    break;
+                }
+                offset += static_cast<std::uint64_t>(put);
+                bytes = bytes.subspan(static_cast<std::size_t>(put));
+                if (bytes.empty()) return {};
+            }
+#endif
+            if (auto done = file_.write_at(offset, bytes); !done) return done;
+            return f == flush::yes ? file_.sync() : result<void>{};
+        }
+        result<void>       sync() { return file_.sync(); }
+        std::string const& path() const noexcept { return file_.path(); }
+        /// The open descriptor; it stays this object's, do not close it.
+        int descriptor() const noexcept { return file_.descriptor(); }
+
+    private:
+        friend struct posix_files;
+        direct_file(file f, std::size_t block, write_mode m)
+            : file_(std::move(f)), block_(block), mode_(std::make_unique<std::atomic<write_mode>>(m)) {}
+
+        file                                     file_;
+        std::size_t                              block_;
+        std::unique_ptr<std::atomic<write_mode>> mode_;  // on the heap, so that the file can move
+    };
+    using write_queue = pooled_queue<direct_file>;
+
+    [[gnu::cold]] result<direct_file> open_direct(std::string const& path) {
+        std::size_t block = 4096;
+#if defined(RWF_DSYNC) && defined(O_DIRECT)
+        auto const fd = detail::posix_retry([&] { return ::open(path.c_str(), O_CLOEXEC | O_RDWR | O_DIRECT); });
+        if (fd >= 0) {
+            bool direct = true;
+#if defined(STATX_DIOALIGN)
+            struct statx info{};
+            if (::statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &info) == 0 && (info.stx_mask & STATX_DIOALIGN) != 0) {
+                direct = info.stx_dio_offset_align != 0;
+                block  = std::max<std::size_t>({block, info.stx_dio_offset_align, info.stx_dio_mem_align});
+            }
+#endif
+            if (direct) return direct_file(file(fd, true, path), block, write_mode::direct);
+            detail::posix_locks::here().close(fd);
+        }
+#endif
+        auto opened = open(path, open_mode::read_write);
+        if (!opened) return fail(std::move(opened).error());
+        return direct_file(*std::move(opened), block, write_mode::cached);
+    }
+    std::unique_ptr<write_queue> make_queue(std::size_t depth) { return std::make_unique<write_queue>(depth); }
 
     [[gnu::cold]] result<file> open(std::string const& path, open_mode mode) {
         auto const flags =

@@ -4,6 +4,7 @@
 
 #include "tenon/core/contract.hpp"
 #include "tenon/file/concept.hpp"
+#include "tenon/file/direct.hpp"
 #include "tenon/file/paths.hpp"
 #include "tenon/file/power_loss.hpp"
 #include "tenon/file/simulated_image.hpp"
@@ -25,7 +26,7 @@
 ///     ...                                                   // work; from there on every call fails with errc::io
 ///     auto found = disk.after_power_loss(seed);             // a world with one legal disk state
 ///
-/// Operations  write, resize, sync, create, rename, remove, make_directory, sync_directory are numbered from 1. Calls
+/// Operations  write, direct write, resize, sync, create, rename, remove, make_directory, sync_directory are numbered from 1. Calls
 ///             that change nothing (reads, opening what exists, refused calls, empty writes) have no number.
 /// Survives    of a file: content and size of its last sync. Of a directory: its entries at its last sync_directory; a rename
 ///             between directories counts when either is synced. A file whose entry is lost is gone, synced or not, and so
@@ -33,6 +34,8 @@
 /// May survive everything else, each part by itself: each 512-byte sector of a write (a sector holds its synced content or that after
 ///             any later write to it), each file extension (whole, up to a sector, or not; missing bytes are zeros), each
 ///             resize, creation, rename, removal and new directory. This goes for the operation in flight as well.
+///             A direct write is under way from submit until its completion is handed out, which wait and poll do in an order
+///             that a fixed sequence of draws decides; a flushed one must survive from then on.
 /// Guarantee   equal calls and seeds give equal worlds. Locks do not survive. now_ns is a counter that goes on after power loss.
 /// Cost        a state costs a pointer per 4 KiB page plus the unsynced bytes.
 /// Errors      as the concept; errc::io "simulated power loss" once crashed; errc::full beyond 16 GiB a file.
@@ -48,10 +51,20 @@ class simulated_files {
         std::vector<detail::sim_change> changes;
         detail::sim_doubt               doubt;
         void const*                     holder = nullptr;
+
+        /// All that has returned is on the medium.
+        void sync_finished() {
+            auto const resized = std::any_of(changes.begin(), changes.end(), [](auto& c) { return !c.is_write(); });
+            if (resized) durable = live;
+            else
+                for (auto const& c : changes)
+                    if (!c.under_way) durable.adopt(live, c.offset, c.bytes().size());
+            std::erase_if(changes, [](auto& c) { return !c.under_way; });
+        }
     };
     using node_pointer = std::shared_ptr<node>;
 
-    enum class kind : unsigned char { write, resize, sync, create, rename, remove, make_directory, sync_directory };
+    enum class kind : unsigned char { write, direct_write, resize, sync, create, rename, remove, make_directory, sync_directory };
     struct operation {
         kind          what;
         std::string   path, to;
@@ -87,7 +100,7 @@ class simulated_files {
         names                    live, durable;
         std::vector<name_change> changes;
         std::vector<operation>   log;  // but for the first `forgotten`
-        std::uint64_t            forgotten = 0, crash_at = 0, clock = 0, next_id = 1;
+        std::uint64_t            forgotten = 0, crash_at = 0, clock = 0, next_id = 1, draws = 0;
         bool                     dead = false;
 
         std::function<void(simulated_files, bool)> watcher;
@@ -158,6 +171,37 @@ class simulated_files {
                                                 std::min(detail::sim_sector, image->size() - first))));
             }
         }
+        /// Begins a direct write. Its number, or 0 when the power goes while it is in flight.
+        std::uint64_t begin_direct(node& at, std::string const& path, std::uint64_t offset, byte_view bytes) {
+            for (auto const& c : at.changes)
+                expects(!c.under_way || c.end() <= offset || offset + bytes.size() <= c.offset,
+                        "two direct writes that are under way at once must not overlap");
+            settle(at, offset, bytes.size(), true);
+            auto const number = begin({kind::direct_write, path, {}, offset, bytes.size()});
+            at.changes.push_back({number, offset, at.live.size(),
+                                  std::make_shared<byte_vector const>(bytes.begin(), bytes.end()), true});
+            return goes_on() ? number : 0;
+        }
+        /// A direct write returns; flushed, it takes along what was written there before.
+        void end_direct(node& at, std::uint64_t number, flush f) {
+            auto const mine =
+                std::find_if(at.changes.begin(), at.changes.end(), [&](auto& c) { return c.number == number; });
+            mine->under_way = false;
+            at.live.write(mine->offset, mine->bytes());
+            if (f == flush::no) return;
+            settled = true;
+            if (std::any_of(at.changes.begin(), mine, [](auto& c) { return !c.is_write(); })) {
+                at.sync_finished();
+                return;
+            }
+            auto const covered = [number, first = mine->offset / detail::sim_sector * detail::sim_sector,
+                                  last = mine->end()](detail::sim_change const& c) {
+                return c.number <= number && !c.under_way && c.offset < last && first < c.end();
+            };
+            for (auto const& c : at.changes)
+                if (covered(c)) at.durable.write(c.offset, c.bytes());
+            std::erase_if(at.changes, covered);
+        }
         tl::unexpected<error> power_loss() const {
             return fail(errc::io, {"simulated power loss at operation ", text(crash_at)});
         }
@@ -168,7 +212,8 @@ class simulated_files {
             auto const  words = [&]() -> std::string {
                 switch (o.what) {
                     case kind::write:
-                        return named("write") + " " + std::to_string(o.size) + " bytes at offset " +
+                    case kind::direct_write:
+                        return named(o.what == kind::write ? "write" : "direct write") + " " + std::to_string(o.size) + " bytes at offset " +
                                std::to_string(o.offset);
                     case kind::resize: return named("resize") + " to " + std::to_string(o.size) + " bytes";
                     case kind::sync: return named("sync");
@@ -246,11 +291,7 @@ public:
             state_->in->begin({kind::sync, path(), {}});
             if (!state_->in->goes_on()) return state_->in->power_loss();
             state_->in->settled = true;
-            auto& at            = *state_->at;
-            if (std::all_of(at.changes.begin(), at.changes.end(), [](auto& c) { return c.is_write(); }))
-                for (auto const& c : at.changes) at.durable.adopt(at.live, c.offset, c.bytes().size());
-            else at.durable = at.live;
-            at.changes.clear();
+            state_->at->sync_finished();
             return {};
         }
         /// Doing it again on the same open file changes nothing.
@@ -294,6 +335,90 @@ public:
         std::unique_ptr<state> state_;
     };
 
+    class write_queue;
+    class direct_file {
+    public:
+        std::size_t  block_bytes() const noexcept { return 4096; }
+        write_mode   mode() const noexcept { return write_mode::direct; }
+        result<void> write(std::uint64_t offset, byte_view bytes, flush f) {
+            detail::expect_whole_blocks(block_bytes(), offset, bytes);
+            std::lock_guard const guard(file_.state_->in->mutex);
+            auto const            number = begin(offset, bytes);
+            if (!number) return fail(number.error());
+            if (*number != 0) file_.state_->in->end_direct(*file_.state_->at, *number, f);
+            return {};
+        }
+        result<void>       sync() { return file_.sync(); }
+        std::string const& path() const noexcept { return file_.path(); }
+
+    private:
+        friend class simulated_files;
+        friend class write_queue;
+        explicit direct_file(file f) : file_(std::move(f)) {}
+
+        /// The number of the operation, 0 when there are no bytes.
+        result<std::uint64_t> begin(std::uint64_t offset, byte_view bytes) {
+            auto& in = *file_.state_->in;
+            if (in.dead) return in.power_loss();
+            if (bytes.empty()) return std::uint64_t{0};
+            if (offset > file::largest || bytes.size() > file::largest - offset) return file_.too_full();
+            auto const number = in.begin_direct(*file_.state_->at, path(), offset, bytes);
+            if (number == 0) return in.power_loss();
+            return number;
+        }
+
+        file file_;
+    };
+
+    class write_queue {
+    public:
+        explicit write_queue(std::shared_ptr<world> in) : in_(std::move(in)) {}
+        write_queue(write_queue const&)            = delete;
+        write_queue& operator=(write_queue const&) = delete;
+        ~write_queue() {
+            while (!under_way_.empty()) wait();
+        }
+
+        result<void> submit(direct_file& d, std::uint64_t offset, byte_view bytes, flush f, std::uint64_t tag) {
+            detail::expect_whole_blocks(d.block_bytes(), offset, bytes);
+            std::lock_guard const guard(in_->mutex);
+            auto const            number = d.begin(offset, bytes);
+            if (!number) return fail(number.error());
+            under_way_.push_back({d.file_.state_->at, *number, f, tag});
+            return {};
+        }
+        std::optional<write_completion> poll() {
+            std::lock_guard const guard(in_->mutex);
+            if (under_way_.empty() || hash_u64(++in_->draws) % 2 == 0) return std::nullopt;
+            return end_one();
+        }
+        write_completion wait() {
+            std::lock_guard const guard(in_->mutex);
+            expects(!under_way_.empty(), "wait takes a write that was submitted and not handed out");
+            return end_one();
+        }
+
+    private:
+        struct entry {
+            node_pointer  at;
+            std::uint64_t number;
+            flush         how;
+            std::uint64_t tag;
+        };
+        write_completion end_one() {
+            auto const which =
+                under_way_.begin() + static_cast<std::ptrdiff_t>(hash_u64(++in_->draws) % under_way_.size());
+            write_completion out{which->tag, {}};
+            if (in_->dead) out.done = in_->power_loss();
+            else if (which->number != 0) in_->end_direct(*which->at, which->number, which->how);
+            under_way_.erase(which);
+            return out;
+        }
+
+        std::shared_ptr<world> in_;
+        std::vector<entry>     under_way_;
+    };
+
     /// A new, empty world.
     simulated_files() : world_(std::make_shared<world>()) {}
 
@@ -313,7 +438,13 @@ public:
         }
         return file(world_, found->second, mode != open_mode::read_only, path);
     }
-    result<bool> exists(std::string const& path) {
+    result<direct_file> open_direct(std::string const& path) {
+        auto opened = open(path, open_mode::read_write);
+        if (!opened) return fail(std::move(opened).error());
+        return direct_file(*std::move(opened));
+    }
+    std::unique_ptr<write_queue> make_queue(std::size_t) { return std::make_unique<write_queue>(world_); }
+    result<bool>                 exists(std::string const& path) {
         auto const            key = detail::file_normal_path(path);
         std::lock_guard const guard(world_->mutex);
         if (world_->dead) return world_->power_loss();
@@ -515,6 +646,7 @@ private:
         simulated_files out;
         out.world_->clock            = old.clock;
         out.world_->next_id          = old.next_id;
+        out.world_->draws            = old.draws;
         out.world_->choices          = std::move(choices);
         out.world_->live.directories = left.directories;
         for (auto const& [path, was] : left.files) {

@@ -112,6 +112,7 @@ struct sim_change {
     std::uint64_t                      offset;    ///< of a resize: the new size
     std::uint64_t                      old_size;  ///< of the file before it
     std::shared_ptr<byte_vector const> data;      ///< null for a resize; shared by copies of the world
+    bool                               under_way = false;  ///< a direct write that has not returned
 
     bool          is_write() const noexcept { return data != nullptr; }
     byte_view     bytes() const noexcept { return data ? byte_view(*data) : byte_view(); }
@@ -200,8 +201,10 @@ inline sim_image sim_survivor(sim_image const& durable, std::vector<sim_change> 
                               sim_fate const& fate) {
     if (fate.how == sim_fate::rule::nothing || changes.empty()) return durable;
 
-    auto const whole = [&](std::uint64_t number) {
-        return fate.how == sim_fate::rule::everything || (fate.how != sim_fate::rule::scattered && number < fate.cut);
+    auto const whole = [&](sim_change const& c) {
+        return fate.how == sim_fate::rule::everything ||
+               (fate.how != sim_fate::rule::scattered && c.number < fate.cut &&
+                !(fate.how == sim_fate::rule::finished && c.under_way));
     };
     auto const torn = [&](std::uint64_t number) {
         return fate.how == sim_fate::rule::scattered || (fate.how == sim_fate::rule::prefix && number == fate.cut);
@@ -225,7 +228,7 @@ inline sim_image sim_survivor(sim_image const& durable, std::vector<sim_change> 
     auto size  = durable.size();
     image.resize(largest);
     for (auto const& c : changes) {
-        if (!whole(c.number) && !torn(c.number)) continue;
+        if (!whole(c) && !torn(c.number)) continue;
         if (!c.is_write()) {
             if (!fate.keeps(c.number)) continue;
             if (c.offset < largest) {
@@ -235,7 +238,7 @@ inline sim_image sim_survivor(sim_image const& durable, std::vector<sim_change> 
             size = c.offset;
             continue;
         }
-        if (whole(c.number)) {
+        if (whole(c)) {
             image.write(c.offset, c.bytes());
             size = std::max(size, c.end());
             continue;

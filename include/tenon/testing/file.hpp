@@ -7,6 +7,7 @@
 #include "tenon/testing/report.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <map>
 #include <memory>
 #include <optional>
@@ -333,6 +334,70 @@ void check_file_system(FS world, std::string const& directory, std::uint64_t see
     detail::check_file_names(fs, directory, r);
     detail::check_file_ends(fs, same, directory, r);
     r.check(fs.now_ns() >= before, "the clock does not go back");
+}
+
+/// Checks the axioms of direct files and of queues of writes. Preconditions as above; it leaves one file "direct".
+template <file_system FS>
+void check_direct_files(FS fs, std::string const& directory, std::uint64_t seed, report& r, int steps = 300) {
+    auto const path = directory + "/direct";
+    auto const gone = fs.open_direct(path);
+    r.check(!gone && gone.error().kind == errc::not_found, "a direct file must exist");
+    r.check(fs.open(path, open_mode::create).has_value(), "create the file");
+    auto opened = fs.open_direct(path);
+    if (!r.check(opened.has_value(), "open_direct: " + detail::file_why(opened))) return;
+    auto       file  = *std::move(opened);
+    auto const block = file.block_bytes();
+    r.check(std::has_single_bit(block) && file.path() == path, "blocks are a power of two, and the path is kept");
+
+    std::size_t const      places = 12;  // of four blocks each; one write at most is under way in each
+    std::vector<std::byte> space(places * 4 * block + block);
+    void*                  at   = space.data();
+    auto                   room = space.size();
+    std::align(block, places * 4 * block, at, room);
+    auto* const       buffer = static_cast<std::byte*>(at);
+    byte_vector       model;
+    prng              random(seed);
+    auto              queue = fs.make_queue(4);
+    std::vector<bool> busy(places);
+    std::size_t       under_way = 0;
+    bool              sound     = true;
+    auto const        ended     = [&](write_completion const& c) {
+        sound = sound && c.tag < places && busy[static_cast<std::size_t>(c.tag)] && c.done;
+        busy[static_cast<std::size_t>(c.tag % places)] = false;
+        --under_way;
+    };
+    for (int step = 0; step < steps; ++step) {
+        auto const place = static_cast<std::size_t>(random.below(places));
+        if (busy[place]) {
+            while (busy[place] && sound) ended(queue->wait());
+        } else if (random.chance(0.8)) {
+            auto const n     = static_cast<std::size_t>(1 + random.below(4)) * block;
+            auto const from  = place * 4 * block;
+            auto const bytes = std::span(buffer + from, n);
+            for (auto& b : bytes) b = static_cast<std::byte>(random());
+            if (model.size() < from + n) model.resize(from + n);
+            std::copy(bytes.begin(), bytes.end(), model.begin() + static_cast<std::ptrdiff_t>(from));
+            auto const how = random.chance(0.7) ? flush::yes : flush::no;
+            if (random.chance(0.3)) {
+                sound = sound && file.write(from, bytes, how);
+            } else {
+                sound       = sound && queue->submit(file, from, bytes, how, place);
+                busy[place] = true;
+                ++under_way;
+            }
+        } else if (auto c = queue->poll()) {
+            ended(*c);
+        }
+        if (!r.check(sound, "direct writes end once, without error (seed " + std::to_string(seed) + ")")) break;
+    }
+    while (under_way > 0 && sound) ended(queue->wait());
+    r.check(!queue->poll().has_value(), "a completion is handed out once");
+    r.check(file.write(0, {}, flush::yes).has_value() && file.sync().has_value(), "no bytes, and sync");
+    auto        plain = fs.open(path, open_mode::read_only);
+    byte_vector seen(model.size() + 1);
+    auto const  n = plain ? plain->read_at(0, seen) : result<std::size_t>(0);
+    seen.resize(model.size());
+    r.check(n && *n == model.size() && seen == model, "an ordinary file reads what direct writes wrote");
 }
 
 }  // namespace tenon::testing
