@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Direct files: whole blocks, several writes under way, and what a power loss leaves of them.
-#include "tenon/core/contract.hpp"
 #include "tenon/file/direct.hpp"
+#include "tenon/core/contract.hpp"
 #include "tenon/file/faulty.hpp"
 #include "tenon/file/memory.hpp"
 #include "tenon/file/posix.hpp"
@@ -115,11 +115,11 @@ TEST_CASE("a flushed direct write takes what was written below it along, and not
 }
 
 TEST_CASE("writes under way survive in any part and in any order; what was handed out survives whole") {
-    auto                   disk = prepared(4);
-    auto                   d    = disk.open_direct("f");
-    auto                   q    = disk.make_queue(4);
-    std::array<block, 3>   b{block('a'), block('b'), block('c')};
-    std::set<std::string>  seen;
+    auto                    disk = prepared(4);
+    auto                    d    = disk.open_direct("f");
+    auto                    q    = disk.make_queue(4);
+    std::array<block, 3>    b{block('a'), block('b'), block('c')};
+    std::set<std::string>   seen;
     std::set<std::uint64_t> done;
     for (std::uint64_t i = 0; i < 3; ++i) REQUIRE(q->submit(*d, i * 4096, b[i].bytes, flush::yes, i));
     CHECK(first_letters(disk.after_power_loss(simulated_files::kept::nothing), "f", 4) == std::string(32, '.'));

@@ -64,7 +64,17 @@ class simulated_files {
     };
     using node_pointer = std::shared_ptr<node>;
 
-    enum class kind : unsigned char { write, direct_write, resize, sync, create, rename, remove, make_directory, sync_directory };
+    enum class kind : unsigned char {
+        write,
+        direct_write,
+        resize,
+        sync,
+        create,
+        rename,
+        remove,
+        make_directory,
+        sync_directory
+    };
     struct operation {
         kind          what;
         std::string   path, to;
@@ -213,8 +223,8 @@ class simulated_files {
                 switch (o.what) {
                     case kind::write:
                     case kind::direct_write:
-                        return named(o.what == kind::write ? "write" : "direct write") + " " + std::to_string(o.size) + " bytes at offset " +
-                               std::to_string(o.offset);
+                        return named(o.what == kind::write ? "write" : "direct write") + " " + std::to_string(o.size) +
+                               " bytes at offset " + std::to_string(o.offset);
                     case kind::resize: return named("resize") + " to " + std::to_string(o.size) + " bytes";
                     case kind::sync: return named("sync");
                     case kind::create: return named("create");

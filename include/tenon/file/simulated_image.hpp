@@ -108,10 +108,10 @@ struct sim_fate {
 
 /// A write or (without data) a resize that was issued after the last sync.
 struct sim_change {
-    std::uint64_t                      number;    ///< of the operation
-    std::uint64_t                      offset;    ///< of a resize: the new size
-    std::uint64_t                      old_size;  ///< of the file before it
-    std::shared_ptr<byte_vector const> data;      ///< null for a resize; shared by copies of the world
+    std::uint64_t                      number;             ///< of the operation
+    std::uint64_t                      offset;             ///< of a resize: the new size
+    std::uint64_t                      old_size;           ///< of the file before it
+    std::shared_ptr<byte_vector const> data;               ///< null for a resize; shared by copies of the world
     bool                               under_way = false;  ///< a direct write that has not returned
 
     bool          is_write() const noexcept { return data != nullptr; }
