@@ -59,10 +59,10 @@ std::string dump(tenon::byte_view bytes) {
 
 TEST_CASE("the page on the format of hybrid shows the bytes that build makes") {
     std::vector<u64> keys;
-    for (u64 i = 0; i < 100; ++i) keys.push_back(1000 + i * i);
+    for (u64 i = 0; i < 200; ++i) keys.push_back(1000 + i * i);
     auto const model = hybrid<>::build<u64>(keys);
     REQUIRE(model);
-    CHECK(model->size() == 448);
+    CHECK(model->size() == 512);
     std::stringstream page;
     page << std::ifstream("docs/formats/hybrid.md").rdbuf();
     auto const text = page.str();
@@ -100,22 +100,74 @@ TEST_CASE("a model that was built in place opens over keys that lie elsewhere") 
     for (u64 k : keys) CHECK(view->lower_bound(k) == oracle(keys, k));
 }
 
-TEST_CASE("even keys get 8-bit thresholds and few exact nodes, uneven ones nodes of both kinds") {
+TEST_CASE("even keys get many lines a node, uneven ones fewer and no router") {
     constexpr u64 seed = 5;
     CAPTURE(seed);
     auto const uniform = tenon::testing::key_set("uniform", 200'000, seed);
     auto const even    = hybrid<>::over(uniform)->stats();
-    CHECK(even.kind == node_kind::bytes);
-    CHECK(even.word_nodes == 1);  // the first
-    CHECK(even.lines_per_node > 40);
+    CHECK(even.kind == node_kind::bits);
+    CHECK(even.word_nodes == 2);  // at both ends
+    CHECK(even.lines_per_node > 120);
     CHECK(even.router_levels == 1);
-    CHECK(static_cast<double>(even.model_bytes) < 0.25 * 200'000);
+    CHECK(static_cast<double>(even.model_bytes) < 0.08 * 200'000);
 
     auto const osm    = tenon::testing::key_set("osm", 200'000, seed);
     auto const uneven = hybrid<>::over(osm)->stats();
-    CHECK(uneven.kind != node_kind::bytes);
-    CHECK(uneven.lines_per_node > 16);
-    CHECK(static_cast<double>(uneven.model_bytes) < 0.5 * 200'000);
+    CHECK(uneven.kind == node_kind::pairs);
+    CHECK(uneven.lines_per_node > 20);
+    CHECK(uneven.router_levels == 0);  // the tree answers faster
+    CHECK(static_cast<double>(uneven.model_bytes) < 0.45 * 200'000);
+}
+
+TEST_CASE("many lines of equal keys get 8-bit thresholds, which can leave lines out") {
+    constexpr u64    seed = 21;
+    tenon::prng      random(seed);
+    std::vector<u64> keys;
+    CAPTURE(seed);
+    while (keys.size() < 200'000) keys.insert(keys.end(), 1 + random.below(40), random() >> 20);
+    std::sort(keys.begin(), keys.end());
+    auto const index = hybrid<>::over(keys);
+    REQUIRE(index);
+    CHECK(index->stats().kind == node_kind::bytes);
+    CHECK(index->stats().lines_per_node > 20);
+    CHECK(index->validate());
+    std::vector<u64> found(keys.size());
+    index->batch(keys, found);
+    for (std::size_t i = 0; i < keys.size(); i += 5) {
+        CHECK(index->lower_bound(keys[i]) == oracle(keys, keys[i]));
+        CHECK(found[i] == oracle(keys, keys[i]));
+        CHECK(index->lower_bound(keys[i] + 1) == oracle(keys, keys[i] + 1));
+    }
+}
+
+TEST_CASE_TEMPLATE("options change how hybrid looks up, never what it finds", Policy, hybrid<key_tree>,
+                   hybrid<tenon::last_mile::branchless>, hybrid<tenon::last_mile::branchy, tenon::in_flight<1>>,
+                   hybrid<tenon::in_flight<1024>, tenon::cache_lines>, hybrid<tenon::last_mile::exponential, key_tree>,
+                   hybrid<tenon::last_mile::interpolation, tenon::in_flight<7>>) {
+    constexpr u64 seed = 22;
+    CAPTURE(seed);
+    for (auto name : {"uniform", "osm", "zipf", "adversarial"}) {
+        CAPTURE(name);
+        auto const keys  = tenon::testing::key_set(name, 60'000, seed);
+        auto const index = Policy::over(keys);
+        REQUIRE(index);
+        CHECK(index->validate());
+        std::vector<u64> asked = keys, found(keys.size());
+        for (std::size_t i = 0; i < asked.size(); i += 3) asked[i] += 1;
+        asked.front() = 0, asked.back() = ~u64{0};
+        index->batch(asked, found);
+        for (std::size_t i = 0; i < asked.size(); ++i) {
+            auto const right = oracle(keys, asked[i]);
+            REQUIRE(index->lower_bound(asked[i]) == right);
+            REQUIRE(found[i] == right);
+        }
+    }
+}
+
+TEST_CASE("options that do not change the bytes do not change the name") {
+    CHECK(hybrid<tenon::last_mile::branchy, tenon::in_flight<8>, tenon::cache_lines>::name == hybrid<>::name);
+    auto const keys = tenon::testing::key_set("books", 20'000, 23);
+    CHECK(*hybrid<tenon::in_flight<8>, tenon::last_mile::exponential>::build<u64>(keys) == *hybrid<>::build<u64>(keys));
 }
 
 TEST_CASE("runs of equal keys cost no nodes") {
@@ -165,23 +217,27 @@ TEST_CASE("a node finds the line of every number around its keys") {
     for (int round = 0; round < 400; ++round) {
         std::vector<u64> keys;
         auto const       bits = random.below(64);
-        for (auto n = random.below(392) + 1; n > 0; --n)
+        for (auto n = random.below(round % 4 == 0 ? 2040 : 392) + 1; n > 0; --n)
             keys.push_back((u64{1} << 63) + (random() >> bits >> random.below(40)));
         std::sort(keys.begin(), keys.end());
         lines const seen(keys);
         auto const  base = keys.front() - random.below(2) * random.below(1000);
         auto const  some = static_cast<unsigned>(seen.first.size());
-        for (auto kind : {node_kind::bytes, node_kind::pairs, node_kind::mixed}) {
-            unsigned   taken = 0;
-            auto const node  = line_node_builder::make(base, seen.first.data(), seen.last.data(), some, 5, kind, taken);
+        for (auto kind : {node_kind::bytes, node_kind::pairs, node_kind::bits}) {
+            auto       taken  = static_cast<unsigned>(random.below(60));
+            bool const at_end = random.chance(0.5);
+            auto const node =
+                line_node_builder::make(base, seen.first.data(), seen.last.data(), some, 5, kind, at_end, taken);
+            CHECK((!at_end || taken < some || node.of_words(kind)));
             REQUIRE(taken >= std::min(some, line_node::most(node_kind::words)));
             auto const end = std::min<std::size_t>(keys.size(), taken * 8);
             auto const ask = [&](u64 p) {
                 if (p < base) return;
+                if (p > keys[end - 1] && !node.of_words(kind)) return;  // such are sought in the next node
                 auto const at    = std::min<std::size_t>(static_cast<std::size_t>(oracle(keys, p)), end);
                 auto const found = kind == node_kind::bytes   ? tenon::find_lines<node_kind::bytes>(node, p)
                                    : kind == node_kind::pairs ? tenon::find_lines<node_kind::pairs>(node, p)
-                                                              : tenon::find_lines<node_kind::mixed>(node, p);
+                                                              : tenon::find_lines<node_kind::bits>(node, p);
                 CHECK(found.first <= found.second);
                 auto const in =
                     [&](u64 line) {  // where the keys of a line say p belongs, and whether behind all of them

@@ -36,14 +36,14 @@ inline unsigned line_less(K const* p, K const& k) noexcept {
         auto const key = _mm512_set1_epi64(static_cast<long long>(k));
         auto const v   = _mm512_loadu_si512(p);
         if constexpr (std::is_signed_v<K>)
-            return static_cast<unsigned>(std::popcount(static_cast<unsigned>(_mm512_cmplt_epi64_mask(v, key))));
-        else return static_cast<unsigned>(std::popcount(static_cast<unsigned>(_mm512_cmplt_epu64_mask(v, key))));
+            return static_cast<unsigned>(std::popcount(static_cast<unsigned>(_mm512_cmpgt_epi64_mask(key, v))));
+        else return static_cast<unsigned>(std::popcount(static_cast<unsigned>(_mm512_cmpgt_epu64_mask(key, v))));
     } else if constexpr (half_word) {
         auto const key = _mm512_set1_epi32(static_cast<int>(k));
         auto const v   = _mm512_loadu_si512(p);
         if constexpr (std::is_signed_v<K>)
-            return static_cast<unsigned>(std::popcount(static_cast<unsigned>(_mm512_cmplt_epi32_mask(v, key))));
-        else return static_cast<unsigned>(std::popcount(static_cast<unsigned>(_mm512_cmplt_epu32_mask(v, key))));
+            return static_cast<unsigned>(std::popcount(static_cast<unsigned>(_mm512_cmpgt_epi32_mask(key, v))));
+        else return static_cast<unsigned>(std::popcount(static_cast<unsigned>(_mm512_cmpgt_epu32_mask(key, v))));
     } else if constexpr (std::same_as<K, double>) {
         auto const mask = _mm512_cmp_pd_mask(_mm512_loadu_pd(p), _mm512_set1_pd(k), _CMP_LT_OQ);
         return static_cast<unsigned>(std::popcount(static_cast<unsigned>(mask)));

@@ -3,10 +3,12 @@
 #pragma once
 
 #include "tenon/ordered_index/concept.hpp"
+#include "tenon/ordered_index/hybrid_options.hpp"
 #include "tenon/ordered_index/line_index.hpp"
 #include "tenon/ordered_index/position_index.hpp"
 #include "tenon/ordered_index/radix_router.hpp"
 
+#include <cstddef>
 #include <span>
 #include <string_view>
 #include <type_traits>
@@ -17,28 +19,45 @@ namespace tenon {
 /// hybrid - a learned router on top, below it nodes of one cache line that are linear models with a correction for each line.
 ///
 /// Maps        key -> position.
-/// Shapes      lines: the keys, 64 bytes at a time. nodes: each covers up to 43 lines; where a linear model of 254 buckets is too coarse, 25
-///             lines with 32,767 buckets, and where that is, 7 lines with exact separators; where nodes would hold fewer than 20 lines each there are none, but a
-///             plain tree over the lines. router: a histogram of the nodes where keys allow it, else an implicit B+-tree.
+/// Shapes      lines: the keys, 64 bytes at a time. nodes: each covers up to 255 lines with a linear model of 384 buckets; where lines of equal
+///             keys stand in the way, 43 lines with 254 buckets; where a model is too coarse for seven lines, those with exact separators;
+///             where nodes would hold fewer than 20 lines each there are none, but a plain tree over the lines. router: a histogram of
+///             the nodes where two levels of it tell keys apart, else an implicit B+-tree.
+/// Options     in any order: radix_router (learned, the default) or key_tree (exact); a last_mile::... (simd_line; others search the
+///             one or two lines of keys with scalar instructions); in_flight<N> (64); huge_pages or cache_lines, where over()
+///             puts the model.
 /// Guarantee   lower_bound of every key, stored or absent. Duplicates anywhere; no key value is reserved; any number of keys.
-/// Cost        look-up: the router (cached), one node, one line of keys, seldom two; no data-dependent branch for numbers where the router
-///             is learned. Bytes for 8-byte keys: 0.22 a key where 43 lines fit a node, at worst 1.14. build O(n), one pass.
+/// Cost        look-up: the router (cached), one node, one line of keys, sometimes the one behind it at the same time; no data-dependent branch
+///             for numbers but for crowded places of the router. Bytes for 8-byte keys: 0.06 to 0.12 a key where bits do, at worst 1.14. build
+///             O(n), one pass.
 /// Errors      build: unsorted input or NaN -> errc::unsorted_keys with the first offending rank.
 /// Threads     const members may be called concurrently.
-/// On disk     "tenonidx" version 2, name "hybrid", docs/formats/hybrid.md
+/// On disk     "tenonidx" version 3, name "hybrid" or "hybrid<tree>", docs/formats/hybrid.md; the other options leave the bytes as they are.
 /// Invariants  those of line_node, key_tree and radix_router; the nodes' lines follow each other from 0.
-/// Source      static B+-trees (Slotin, 2022), learned indexes (Kraska et al., 2018), frame of reference (Goldstein et al., 1998).
+/// Source      static B+-trees (Slotin, 2022), learned indexes (Kraska et al., 2018), rank over bit vectors (Jacobson, 1989).
 /// Use when    always, unless every byte counts (pgm) or keys are very few (sorted_array). hybrid<key_tree> leaves the learned router out:
-///             a few bytes less, a few nanoseconds more.
-template <class Router = radix_router>
+///             a few bytes less, some nanoseconds more on even keys.
+template <class... Options>
 struct hybrid {
-    static_assert(std::is_same_v<Router, radix_router> || std::is_same_v<Router, key_tree>,
-                  "tenon::hybrid: Router must be tenon::radix_router (learned) or tenon::key_tree (exact)");
+    static_assert((detail::hybrid_option<Options> && ...),
+                  "tenon::hybrid: takes a router (radix_router or key_tree), a last_mile, in_flight<N> and a placement "
+                  "(huge_pages or cache_lines), each at most once");
+    static_assert(
+        (std::size_t{detail::hybrid_router<Options>} + ... + 0) <= 1 &&
+            (std::size_t{detail::last_mile_policy<Options>} + ... + 0) <= 1 &&
+            (std::size_t{detail::hybrid_width<Options>} + ... + 0) <= 1 &&
+            (std::size_t{detail::hybrid_placement<Options>} + ... + 0) <= 1,
+        "tenon::hybrid: an option is named twice; name one router, one last mile, one in_flight<N>, one placement");
+    using recipe =
+        detail::hybrid_recipe<radix_router, tenon::last_mile::simd_line, in_flight<64>, huge_pages, Options...>;
 
     using policy_axis                                = axis::ordered_index;
-    static constexpr bool             learned_router = std::is_same_v<Router, radix_router>;
+    using last_mile                                  = typename recipe::last_mile;
+    using placement                                  = typename recipe::placement;
+    static constexpr bool             learned_router = std::is_same_v<typename recipe::router, radix_router>;
+    static constexpr std::size_t      look_ups       = recipe::width::look_ups;  ///< of a batch, at once
     static constexpr std::string_view name           = learned_router ? "hybrid" : "hybrid<tree>";
-    static constexpr node_kind        thresholds     = node_kind::mixed;  ///< as the keys ask for
+    static constexpr node_kind        thresholds     = node_kind::bits;  ///< or as the keys ask for
 
     template <index_key Key>
     using view = line_view<hybrid, Key>;

@@ -61,7 +61,9 @@ public:
         out.size_   = n;
         out.levels_ = arrange(n, out.layers_);
         out.words_  = words.data();
-        out.bottom_ = words.data() + out.layers_[out.levels_ - 1].first;
+        for (unsigned level = 0; level < out.levels_; ++level)
+            out.layers_[level].words = words.data() + out.layers_[level].first;
+        out.bottom_ = out.layers_[out.levels_ - 1].words;
         return out;
     }
 
@@ -94,11 +96,11 @@ public:
     /// keys take them through a level at a time.
     std::uint64_t step(unsigned level, std::uint64_t node, std::uint64_t p) const noexcept {
         auto const& l    = layers_[level];
-        auto const  next = node * fan_out + line_less(words_ + l.first + node * fan_out, p);
+        auto const  next = node * fan_out + line_less(l.words + node * fan_out, p);
         return next < l.limit ? next : l.limit;
     }
     void prefetch_node(unsigned level, std::uint64_t node) const noexcept {
-        prefetch(words_ + layers_[level].first + node * fan_out);
+        prefetch(layers_[level].words + node * fan_out);
     }
     /// How many of the eight separators from `first` on are less than p. Precondition: first + 8 <= size().
     unsigned less_of_eight(std::uint64_t first, std::uint64_t p) const noexcept {
@@ -127,7 +129,7 @@ private:
     template <unsigned Levels>
     std::uint64_t down(std::uint64_t p) const noexcept {
         auto const at = [&](unsigned level, std::uint64_t node) {
-            return node * fan_out + line_less(words_ + layers_[level].first + node * fan_out, p);
+            return node * fan_out + line_less(layers_[level].words + node * fan_out, p);
         };
         auto node = std::min(at(0, 0), layers_[0].limit);
         if constexpr (Levels > 2) node = at(1, node);
@@ -142,9 +144,10 @@ private:
     }
 
     struct layer {
-        std::uint64_t first = 0;  ///< word at which it begins
-        std::uint64_t nodes = 0;
-        std::uint64_t limit = 0;  ///< the greatest answer of a step
+        std::uint64_t const* words = nullptr;  ///< where it begins, once the tree is open
+        std::uint64_t        first = 0;        ///< the same as a number of words
+        std::uint64_t        nodes = 0;
+        std::uint64_t        limit = 0;  ///< the greatest answer of a step
     };
     static std::uint64_t nodes_for(std::uint64_t n) noexcept { return n == 0 ? 1 : (n + fan_out - 1) / fan_out; }
 
@@ -155,7 +158,7 @@ private:
         auto nodes = nodes_for(n);
         auto limit = n;
         for (unsigned level = count; level-- > 0;) {
-            layers[level] = {0, nodes, limit};
+            layers[level] = {nullptr, 0, nodes, limit};
             limit         = nodes - 1;
             nodes         = nodes_for(nodes);
         }

@@ -5,6 +5,7 @@
 #include "tenon/core/line_search.hpp"
 #include "tenon/core/projection.hpp"
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 
@@ -112,3 +113,12 @@ struct interpolation {
 };
 
 }  // namespace tenon::last_mile
+
+namespace tenon::detail {
+
+template <class T>
+concept last_mile_policy = requires(std::uint64_t const* keys, std::uint64_t i) {
+    { T::search(keys, i, i, i) } -> std::same_as<std::uint64_t>;
+};
+
+}  // namespace tenon::detail

@@ -67,27 +67,27 @@ public:
     line_node_maker(std::span<Key const> keys, line_layout<Key> layout)
         : projected_(keys), layout_(layout), lines_(keys.empty() ? 0 : layout.count()) {}
 
-    /// The kind of node that holds most lines, from a look at some of them: mixed only where that is worth comparing twice, and
-    /// words, which stands for no nodes at all, where nodes would hold so few lines that a plain tree is faster.
+    /// The kind of which fewest nodes are needed, from a look at some lines: words, which stands for no nodes at all, where nodes would hold so
+    /// few lines that a plain tree is faster.
     node_kind better_kind() {
-        std::uint64_t bytes = 0, pairs = 0, mixed = 0;
-        auto const    looks = std::min<std::uint64_t>(64, lines_ / (2 * most) + 1);
+        constexpr std::array  kinds{node_kind::bits, node_kind::bytes, node_kind::pairs};
+        std::array<double, 3> nodes{};  // for each line
+        auto const            looks = std::min<std::uint64_t>(64, lines_ / (2 * most) + 1);
         for (std::uint64_t i = 0; i < looks && lines_ > 1; ++i) {
             held_ = 0, next_ = 1 + (lines_ - 1) / looks * i;
             auto const base = projected_[layout_.end(next_ - 1) - 1] + 1;
             fill();
-            if (held_ == 0) continue;
-            auto const of = [&](node_kind kind) {
-                return line_node_builder::longest(kind, base, first_.data(), last_.data(),
-                                                  std::min(held_, line_node::most(kind)));
-            };
-            auto const b = of(node_kind::bytes), p = of(node_kind::pairs);
-            bytes += b, pairs += p, mixed += std::max(b, p);
+            unsigned equal = 0;  // which costs no nodes
+            while (equal < held_ && last_[equal] < base) ++equal;
+            for (std::size_t kind = 0; kind < kinds.size() && equal < held_; ++kind)
+                nodes[kind] +=
+                    1.0 / line_node_builder::longest(kinds[kind], base, first_.data() + equal, last_.data() + equal,
+                                                     std::min(held_ - equal, line_node::most(kinds[kind])));
         }
         held_ = 0, next_ = 0;
-        auto const better = std::max(bytes, pairs);
-        if (looks >= 8 && mixed < looks * few_lines) return node_kind::words;
-        return mixed > better + better / 24 ? node_kind::mixed : pairs > bytes ? node_kind::pairs : node_kind::bytes;
+        auto const best = std::min_element(nodes.begin(), nodes.end());
+        if (looks >= 8 && *best * few_lines > static_cast<double>(looks)) return node_kind::words;
+        return kinds[static_cast<std::size_t>(best - nodes.begin())];
     }
 
     /// No nodes: the last key of each line is a separator.
@@ -100,18 +100,19 @@ public:
 
     line_nodes make(node_kind kind) {
         line_nodes out;
-        out.nodes.reserve(static_cast<std::size_t>(lines_ / line_node::most(kind) * 9 / 8 + 1));
+        out.nodes.reserve(static_cast<std::size_t>(lines_ / std::min(64u, line_node::most(kind)) * 9 / 8 + 1));
         out.separators.reserve(out.nodes.capacity());
         if (lines_ == 0) out.nodes.push_back(line_node_builder::empty());
+        unsigned taken = 0;
         for (std::uint64_t start = 0, base = 0; start < lines_;) {
             fill();
-            unsigned taken = 0;
-            out.nodes.push_back(line_node_builder::make(base, first_.data(), last_.data(), held_, start, kind, taken));
+            out.nodes.push_back(line_node_builder::make(base, first_.data(), last_.data(), held_, start, kind,
+                                                        start + held_ == lines_, taken));
             auto const reached = last_[taken - 1];
             drop(taken);
             start += taken;
-            while (start + 1 < lines_ && last_[0] == reached)
-                drop(1), ++start;  // nothing that is sought here stands in them
+            for (unsigned equal = 1; equal > 0; start += equal)
+                equal = drop_up_to(reached);  // nothing that is sought stands in them
             if (start == lines_) break;
             out.separators.push_back(reached);
             base = reached + 1;
@@ -129,6 +130,14 @@ private:
         std::copy(last_.begin() + n, last_.begin() + held_, last_.begin());
         held_ -= n;
         if (held_ == 0) fill();
+    }
+    /// Lets go of the lines at the front that end with this key, or before; how many those are. The last line of all stays.
+    unsigned drop_up_to(std::uint64_t key) {
+        auto const held = next_ == lines_ ? held_ - (held_ > 0 ? 1 : 0) : held_;
+        unsigned   n    = 0;
+        while (n < held && last_[n] <= key) ++n;
+        drop(n);
+        return n;
     }
     void fill() {
         for (; held_ < most && next_ < lines_; ++held_, ++next_) {
@@ -202,12 +211,17 @@ public:
                                         out.layout_.count()});
         out.whole_     = h.lead > 0 ? 1 : 0;
         out.whole_end_ = (keys.size() + h.lead) / layout::line;
+        out.inner_     = out.whole_end_ > out.whole_ + 1 ? out.whole_end_ - out.whole_ - 1 : 0;
+        out.line_0_    = reinterpret_cast<std::uintptr_t>(keys.data()) - h.lead * sizeof(Key);
         return out;
     }
 
     std::uint64_t lower_bound(Key const& k) const {
         auto const p  = space_(k);
         auto const at = route(p);
+        if constexpr (Policy::thresholds == node_kind::bits)
+            if (kind_ == node_kind::bits) [[likely]]
+                return finish_near(find_lines<node_kind::bits>(node(at), p), k);
         return has_nodes() ? finish(lines_of(at, p), k) : finish_one(at, k);
     }
     /// The positions that lower_bound(k) may have by the model alone; size() stands for "after the last".
@@ -219,7 +233,7 @@ public:
         return {std::min(at, layout_.begin(from)), std::max(at, layout_.end(to)) + 1};
     }
 
-    /// out[i] = lower_bound(ks[i]), 64 at a time so that their cache misses overlap. Precondition: out has room for ks.size().
+    /// out[i] = lower_bound(ks[i]), Policy::look_ups at a time so that their cache misses overlap. Precondition: out has room for ks.size().
     void batch(std::span<Key const> ks, std::span<std::uint64_t> out) const {
         expects(out.size() >= ks.size(), "tenon: batch needs an out with room for as many positions as there are keys");
         for (std::size_t i = 0; i < ks.size(); i += width)
@@ -230,7 +244,7 @@ public:
         line_index_stats s{this->size_,    tree_.size() + 1, 0, kind_, router_.levels(), router_.entries(),
                            tree_.levels(), model_bytes_,     0};
         if (has_nodes())
-            for (std::uint64_t i = 0; i < s.nodes; ++i) s.word_nodes += node(i).of_words() ? 1 : 0;
+            for (std::uint64_t i = 0; i < s.nodes; ++i) s.word_nodes += node(i).of_words(kind_) ? 1 : 0;
         s.lines_per_node = static_cast<double>(layout_.count()) / static_cast<double>(s.nodes);
         return s;
     }
@@ -244,10 +258,10 @@ public:
             sentence({std::string(Policy::name), " over ", s.keys, " keys: ", s.model_bytes, " bytes, ", router});
         if (!has_nodes())
             return size + "; a look-up touches a line of each level that is not cached, and one line of keys";
-        auto const bits = s.kind == node_kind::bytes ? "8" : s.kind == node_kind::pairs ? "16" : "8 or 16";
-        return size + sentence({" over ", s.nodes, " nodes with thresholds of ", bits, " bits (", s.word_nodes,
-                                " exact ones) and ", s.lines_per_node,
-                                " lines each; a look-up touches one node and one or two lines of keys"});
+        auto const bits = s.kind == node_kind::bits ? "a bit" : s.kind == node_kind::bytes ? "8 bits" : "16 bits";
+        return size +
+               sentence({" over ", s.nodes, " nodes with thresholds of ", bits, " (", s.word_nodes, " exact ones) and ",
+                         s.lines_per_node, " lines each; a look-up touches one node and one or two lines of keys"});
     }
 
     /// Proves every invariant again, O(n).
@@ -270,7 +284,7 @@ public:
     }
 
 private:
-    static constexpr std::size_t width = 64;
+    static constexpr std::size_t width = Policy::look_ups;
 
     /// Without nodes the router finds the line itself.
     bool has_nodes() const noexcept {
@@ -279,8 +293,8 @@ private:
         else return kind_ != node_kind::words;
     }
     static bool fits_policy(std::uint64_t kind) noexcept {
-        return Policy::thresholds == node_kind::mixed ? kind <= 3
-                                                      : kind == static_cast<std::uint64_t>(Policy::thresholds);
+        return Policy::thresholds == node_kind::bits ? kind <= 3
+                                                     : kind == static_cast<std::uint64_t>(Policy::thresholds);
     }
 
     explicit line_view(std::span<Key const> keys) : base(keys), space_(keys) {}
@@ -301,9 +315,9 @@ private:
     line_pair lines_of(std::uint64_t at, std::uint64_t p) const noexcept {
         if (!has_nodes()) return {at, at};
         auto const& n = node(at);
+        if (kind_ == node_kind::bits) return find_lines<node_kind::bits>(n, p);
         if (kind_ == node_kind::bytes) return find_lines<node_kind::bytes>(n, p);
-        if (kind_ == node_kind::pairs) return find_lines<node_kind::pairs>(n, p);
-        return find_lines<node_kind::mixed>(n, p);
+        return find_lines<node_kind::pairs>(n, p);
     }
 
     static unsigned less_in(Key const* line, Key const& k) {
@@ -312,29 +326,50 @@ private:
     }
     /// By number, because line 0 may begin before the keys.
     void prefetch_line(std::uint64_t line) const noexcept {
-        auto const at =
-            reinterpret_cast<std::uintptr_t>(this->keys_) + (line * layout::line - layout_.lead) * sizeof(Key);
-        prefetch(reinterpret_cast<void const*>(at));
+        prefetch(reinterpret_cast<void const*>(line_0_ + line * layout::line * sizeof(Key)));
     }
+    /// How many keys of a whole line are less, by the number of its first key from the front of line 0.
+    unsigned less_at(std::uint64_t first, Key const& k) const {
+        return less_in(reinterpret_cast<Key const*>(line_0_ + first * sizeof(Key)), k);
+    }
+    std::uint64_t checked(std::uint64_t at, Key const& k) const {
+        if constexpr (key_space<Key>::exact) return at;
+        else return base::checked(at, k);
+    }
+    static constexpr bool by_lines = std::is_same_v<typename Policy::last_mile, last_mile::simd_line>;
+
+    /// The position, in one of two lines. No branch on keys, and nothing a compiler makes one of: it would wait for memory, and be guessed
+    /// wrong for each key that its node leaves to two lines.
     std::uint64_t finish(line_pair lines, Key const& k) const {
         if (lines.first < whole_ || lines.second >= whole_end_) [[unlikely]]
             return finish_at_edge(lines, k);
-        auto const first    = lines.first * layout::line - layout_.lead,
-                   second   = lines.second * layout::line - layout_.lead;
-        auto const less     = less_in(this->keys_ + first, k);
-        auto const in_first = first + less, in_second = second + less_in(this->keys_ + second, k);
-        // No branch: it would wait for memory, and be guessed wrong for each key that its node leaves to two lines.
-        auto const at = in_first + ((in_second - in_first) & (std::uint64_t{0} - std::uint64_t{less == layout::line}));
-        if constexpr (key_space<Key>::exact) return at;
-        else return this->checked(at, k);
+        auto const first = lines.first * layout::line, second = lines.second * layout::line;
+        if constexpr (!by_lines) return searched(first, second, k);
+        auto const less     = less_at(first, k);
+        auto const in_first = first + less, in_second = second + less_at(second, k);
+        return checked(in_first + (in_second - in_first) * (less / layout::line) - layout_.lead, k);
     }
+    /// The same for a line and perhaps the one behind it.
+    std::uint64_t finish_near(line_pair lines, Key const& k) const {
+        if (lines.first - whole_ >= inner_) [[unlikely]]
+            return finish_at_edge(lines, k);
+        auto const first = lines.first * layout::line, second = lines.second * layout::line;
+        if constexpr (!by_lines) return searched(first, second, k);
+        auto const behind = less_at(second, k) & static_cast<unsigned>(lines.first - lines.second);
+        return checked(first + less_at(first, k) + behind - layout_.lead, k);
+    }
+    /// The same for one line.
     std::uint64_t finish_one(std::uint64_t line, Key const& k) const {
         if (line < whole_ || line >= whole_end_) [[unlikely]]
             return finish_at_edge({line, line}, k);
-        auto const first = line * layout::line - layout_.lead;
-        auto const at    = first + less_in(this->keys_ + first, k);
-        if constexpr (key_space<Key>::exact) return at;
-        else return this->checked(at, k);
+        auto const first = line * layout::line;
+        if constexpr (!by_lines) return searched(first, first, k);
+        return checked(first + less_at(first, k) - layout_.lead, k);
+    }
+    /// From the first key of one line to the last of another, counted from the front of line 0, by the policy's last mile.
+    std::uint64_t searched(std::uint64_t first, std::uint64_t second, Key const& k) const {
+        auto const lead = layout_.lead;
+        return checked(Policy::last_mile::search(this->keys_, first - lead, second + layout::line - lead, k), k);
     }
     /// The same where a line lacks keys at the front or the end, or, in hostile bytes, does not exist.
     [[gnu::noinline, gnu::cold]] std::uint64_t finish_at_edge(line_pair lines, Key const& k) const {
@@ -347,13 +382,11 @@ private:
         };
         bool       all = false, ignored = false;
         auto const in_first = in(lines.first, all), in_second = in(lines.second, ignored);
-        auto const at = all ? in_second : in_first;
-        if constexpr (key_space<Key>::exact) return at;
-        else return this->checked(at, k);
+        return checked(all ? in_second : in_first, k);
     }
 
     void batch_some(std::span<Key const> ks, std::uint64_t* out) const {
-        std::array<std::uint64_t, width> p, at;
+        std::array<std::uint64_t, width> p{}, at;
         std::array<line_pair, width>     lines;
         auto const                       m = ks.size();
         for (std::size_t j = 0; j < m; ++j) p[j] = space_(ks[j]);
@@ -399,9 +432,25 @@ private:
         for (std::size_t j = 0; j < m; ++j) {
             lines[j] = lines_of(at[j], p[j]);
             prefetch_line(lines[j].first);
-            prefetch_line(lines[j].second);
         }
-        for (std::size_t j = 0; j < m; ++j) out[j] = finish(lines[j], ks[j]);
+        // A second line is read for those keys alone that the first one leaves open.
+        std::array<std::size_t, width> open{};
+        std::size_t                    left = 0;
+        for (std::size_t j = 0; j < m; ++j) {
+            auto const pair = lines[j];
+            if (pair.first < whole_ || pair.second >= whole_end_) [[unlikely]] {
+                out[j] = finish_at_edge(pair, ks[j]);
+                continue;
+            }
+            auto const from = pair.first * layout::line;
+            auto const less = less_at(from, ks[j]);
+            bool const more = less == layout::line && pair.second != pair.first;
+            out[j]          = checked(from + less - layout_.lead, ks[j]);
+            open[left]      = j;
+            left += more ? 1 : 0;
+            prefetch_line(more ? pair.second : pair.first);
+        }
+        for (std::size_t i = 0; i < left; ++i) out[open[i]] = finish_one(lines[open[i]].second, ks[open[i]]);
     }
 
     key_tree         tree_;
@@ -410,6 +459,8 @@ private:
     layout           layout_;
     node_kind        kind_  = node_kind::bytes;
     std::uint64_t    whole_ = 0, whole_end_ = 0;  ///< lines in [whole_, whole_end_) have all their keys
+    std::uint64_t    inner_       = 0;            ///< of them how many have another behind them
+    std::uintptr_t   line_0_      = 0;            ///< where line 0 is, or would be: lead keys before the first
     std::uint64_t    model_bytes_ = 0;
     [[no_unique_address]] key_space<Key> space_;
 };
@@ -429,7 +480,7 @@ template <class Policy, index_key Key>
 result<byte_vector> build_line_index(std::span<Key const> keys, std::uint64_t lead) {
     if (auto sorted = check_sorted(keys); !sorted) return fail(std::move(sorted).error());
     line_node_maker<Key> maker(keys, line_layout<Key>{keys.size(), lead});
-    auto const           kind = Policy::thresholds == node_kind::mixed ? maker.better_kind() : Policy::thresholds;
+    auto const           kind = Policy::thresholds == node_kind::bits ? maker.better_kind() : Policy::thresholds;
     auto const           made = kind == node_kind::words ? maker.make_separators() : maker.make(kind);
     byte_vector          out;
     out.reserve(line_tree_at + static_cast<std::size_t>(key_tree::bytes(made.separators.size())) +

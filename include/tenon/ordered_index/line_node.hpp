@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One cache line that tells in which of up to 43 cache lines of keys a key stands.
+// One cache line that tells in which of up to 255 cache lines of keys a key stands.
 #pragma once
 
 #include "tenon/core/line_search.hpp"
@@ -23,13 +23,17 @@ enum class node_kind : std::uint8_t {
     bytes = 0,  ///< 42 of 8 bits: 254 buckets
     pairs = 1,  ///< 24 of 16 bits: 32,767 buckets
     words = 2,  ///< 6 of 64 bits: exact
-    mixed = 3,  ///< of an index: each node of bytes or of pairs, whichever holds more
+    bits  = 3,  ///< a bit for each of 384 buckets
 };
 
-/// line_node - a linear model of up to 43 lines of keys, corrected line by line.
+/// line_node - a linear model of up to 255 lines of keys, corrected line by line.
 ///
 /// Maps        projection p -> the line that holds lower_bound(p), sometimes two.
-/// Shapes      `base` is one more than the projection of the last key before the node. p falls into bucket b = (p - base) >> shift, at most the last one.
+/// Shapes      `bits`: p falls into bucket b = (r * scale) >> 16, where r is the low 16 bits of (p rotated right by shift) - origin. Bit b is
+///             set when the last key of a line falls into bucket b, of which there is one at most. The line is the number of bits set
+///             before b; where b is set, the one behind it may hold the answer too. `base` is origin and the number of bits
+///             before each of the six words.
+///             Of the others `base` is one more than the projection of the last key before the node, and p falls into bucket b = (p - base) >> shift, at most the last one.
 ///             Between line i and line i + 1 of the node stands threshold i. Where some bucket begins after the last key of line i and
 ///             not after the first key of line i + 1, the threshold is that bucket: p stands behind it exactly when b is not less. Else both
 ///             keys fall into one bucket; then the threshold is the next bucket and marked: p in the bucket before may stand behind it, and
@@ -38,23 +42,26 @@ enum class node_kind : std::uint8_t {
 ///             `words`: threshold i is the last key of line i itself, and p stands behind it when it is greater.
 /// Guarantee   at most two lines: a node never holds a bucket in which more could answer (longest()).
 /// Cost        find: one cache line, no branch but that on the kind. 64 bytes.
-/// Invariants  (1) thresholds ascend; those not used are all ones. (2) start counts lines from the front of the keys.
+/// Invariants  (1) thresholds ascend; those not used are all ones. (2) start counts lines from the front of the keys. (3) bits: at most 254 are set.
 /// Source      the separators of a static B+-tree, written relative to a linear model instead of as keys: frame of reference as in
 ///             Goldstein, Ramakrishnan, Shaft, 1998, learned per node as in the PGM-index, Ferragina and Vinciguerra, 2020.
 struct line_node {
-    static constexpr unsigned most_lines = 43;
+    static constexpr unsigned most_lines = 255, buckets = 384;
 
-    std::uint64_t             base = 0;
-    std::uint64_t             meta = 0;      ///< start << 16 | words << 15 | pairs << 14 | shift
+    std::uint64_t base = 0;  ///< of bits: origin, and six bytes of counts from the third on
+    std::uint64_t meta =
+        0;  ///< start << 16 | words << 15 | shift; in an index of bits start << 16 | scale << 6 | shift, scale 0: of words
     std::array<std::byte, 48> thresholds{};  ///< of bytes: 6 bytes of marks before them
 
     std::uint64_t start() const noexcept { return meta >> 16; }
-    bool          of_words() const noexcept { return (meta & 0x8000u) != 0; }
-    bool          of_pairs() const noexcept { return (meta & 0x4000u) != 0; }
-    unsigned      shift() const noexcept { return static_cast<unsigned>(meta & 63u); }
+    unsigned      scale() const noexcept { return static_cast<unsigned>(meta >> 6 & 0x3ffu); }
+    bool          of_words(node_kind index) const noexcept {
+        return index == node_kind::bits ? scale() == 0 : (meta & 0x8000u) != 0;
+    }
+    unsigned shift() const noexcept { return static_cast<unsigned>(meta & 63u); }
 
     static constexpr unsigned most(node_kind kind) noexcept {
-        return kind == node_kind::bytes ? 43 : kind == node_kind::pairs ? 25 : 7;
+        return kind == node_kind::bits ? 255 : kind == node_kind::bytes ? 43 : kind == node_kind::pairs ? 25 : 7;
     }
     static constexpr std::uint64_t last_bucket(node_kind kind) noexcept {
         return kind == node_kind::bytes ? 253 : 32766;
@@ -134,6 +141,23 @@ inline std::uint64_t count_leading(std::uint64_t mask) noexcept {
     return static_cast<std::uint64_t>(std::countr_one(mask));
 }
 
+/// The bucket of p in a node of bits.
+inline std::uint32_t node_bucket(std::uint64_t p, unsigned shift, std::uint64_t origin, std::uint32_t scale) noexcept {
+    return static_cast<std::uint16_t>(std::rotr(p, static_cast<int>(shift)) - origin) * scale >> 16;
+}
+
+/// The lines of a node of bits.
+inline line_pair node_bits_lines(line_node const& node, std::uint32_t scale, std::uint64_t p) noexcept {
+    auto const bucket = std::min<std::uint32_t>(node_bucket(p, node.shift(), node.base, scale), line_node::buckets - 1);
+    auto const word = bucket / 64, bit = bucket % 64;
+    std::uint64_t bits;
+    std::memcpy(&bits, node.thresholds.data() + 8 * word, 8);
+    auto const counted = std::to_integer<std::uint64_t>(reinterpret_cast<std::byte const*>(&node.base)[2 + word]);
+    auto const before  = bits & ((std::uint64_t{1} << bit) - 1);
+    auto const first   = node.start() + counted + static_cast<std::uint64_t>(std::popcount(before));
+    return {first, first + (bits >> bit & 1)};
+}
+
 /// How many of the thresholds of a `words` node are less than p.
 inline unsigned node_words_less(line_node const& node, std::uint64_t p) noexcept {
     unsigned n = 0;
@@ -155,24 +179,11 @@ inline namespace TENON_SIMD_FLAGS {
 template <node_kind Kind>
 inline line_pair find_lines(line_node const& node, std::uint64_t p) noexcept {
     auto const start = node.start();
-    if (!node.of_words()) [[likely]] {
-        auto const above = (p - node.base) >> node.shift();
-        line_pair  behind;
-        if constexpr (Kind != node_kind::mixed) {
-            behind = detail::node_behind<Kind>(node, above);
-        } else {
-#if defined(__AVX512BW__)
-            // Both are compared where that is cheap: neighbours of different kinds would mislead a branch.
-            auto const bytes = detail::node_behind<node_kind::bytes>(node, above);
-            auto const pairs = detail::node_behind<node_kind::pairs>(node, above);
-            auto const mask  = std::uint64_t{0} - std::uint64_t{node.of_pairs()};
-            behind           = {bytes.first ^ ((bytes.first ^ pairs.first) & mask),
-                                bytes.second ^ ((bytes.second ^ pairs.second) & mask)};
-#else
-            behind = node.of_pairs() ? detail::node_behind<node_kind::pairs>(node, above)
-                                     : detail::node_behind<node_kind::bytes>(node, above);
-#endif
-        }
+    if constexpr (Kind == node_kind::bits) {
+        if (auto const scale = node.scale(); scale != 0) [[likely]]
+            return detail::node_bits_lines(node, scale, p);
+    } else if (!node.of_words(Kind)) [[likely]] {
+        auto const behind = detail::node_behind<Kind>(node, (p - node.base) >> node.shift());
         return {start + detail::count_leading(behind.first), start + detail::count_leading(behind.second)};
     }
     auto const line = start + detail::node_words_less(node, p);
@@ -187,27 +198,24 @@ class line_node_builder {
 public:
     static constexpr unsigned most = line_node::most_lines;
 
-    /// The node for as many of these n lines (1 <= n <= 43) as it can hold, of `kind` or, where that holds less than 7, of words. How
-    /// many they are goes to `taken`. The node at the front of all keys is of words, because keys may lie before it.
+    /// The node for as many of these n lines (1 <= n <= 255) as it can hold, of `kind` or, where that holds less than 7, of words. How
+    /// many they are goes to `taken`; coming in, it is a guess. The nodes at both ends of all keys are of words, because keys may lie beyond: with
+    /// `end` these n lines are the last ones.
     static line_node make(std::uint64_t base, std::uint64_t const* first, std::uint64_t const* last, unsigned n,
-                          std::uint64_t start, node_kind kind, unsigned& taken) noexcept {
-        taken = 0;
-        if (start > 0) {
-            auto const most_of = [&](node_kind k) {
-                return longest(k, base, first, last, std::min(n, line_node::most(k)));
-            };
-            taken = most_of(kind == node_kind::pairs ? kind : node_kind::bytes);
-            if (kind == node_kind::mixed) {
-                kind = node_kind::bytes;
-                if (taken < line_node::most(node_kind::pairs) && taken < n)
-                    if (auto const pairs = most_of(node_kind::pairs); pairs > taken)
-                        kind = node_kind::pairs, taken = pairs;
-            }
+                          std::uint64_t start, node_kind kind, bool end, unsigned& taken) noexcept {
+        constexpr auto words = line_node::most(node_kind::words);
+        auto const     some  = std::min(end ? n - 1 : n, line_node::most(kind));
+        if (start > 0 && (!end || n > words)) {
+            auto const scale = kind == node_kind::bits ? best_scale(base, last, some, taken) : bit_scale{};
+            taken            = kind == node_kind::bits ? scale.lines : longest(kind, base, first, last, some);
+            if (taken >= std::min(words, n))
+                return kind == node_kind::bits ? filled_bits(scale, last, start)
+                                               : filled(kind, base, first, last, taken, start);
         }
-        if (taken < line_node::most(node_kind::words) && taken < n)
-            kind = node_kind::words, taken = std::min(n, line_node::most(node_kind::words));
-        if (kind == node_kind::mixed) kind = node_kind::bytes;
-        return filled(kind, base, first, last, taken, start);
+        taken    = std::min(n, words);
+        auto out = filled(node_kind::words, base, first, last, taken, start);
+        if (kind == node_kind::bits) out.meta &= ~std::uint64_t{0xffff};
+        return out;
     }
 
     /// The node of no keys.
@@ -217,9 +225,38 @@ public:
         return node;
     }
 
-    /// How many of n lines a node of this kind can hold.
+    /// How buckets are made in a node of bits, and for how many lines that does.
+    struct bit_scale {
+        unsigned      lines = 0, shift = 0;
+        std::uint64_t origin = 0;
+        std::uint32_t scale  = 0;
+
+        std::uint32_t bucket(std::uint64_t p) const noexcept { return detail::node_bucket(p, shift, origin, scale); }
+    };
+
+    /// The scale that holds most of n lines, from a few tries about the guess. A scale that is too coarse for some line holds those before it.
+    static bit_scale best_scale(std::uint64_t base, std::uint64_t const* last, unsigned n, unsigned guess) noexcept {
+        bit_scale best;
+        auto      m = guess == 0 ? n : std::min(n, guess);
+        for (unsigned tries = 0; tries < 6; ++tries) {
+            auto const tried = scale_for(base, last, m);
+            if (tried.lines > best.lines) best = tried;
+            if (tried.lines == m) {
+                if (m == n) break;
+                m = std::min(n, m + m / 8 + 1);
+            } else {
+                auto const next = tried.lines + (m - tried.lines) / 2;
+                if (next <= best.lines) break;
+                m = next;
+            }
+        }
+        return best;
+    }
+
+    /// How many of n lines a node of this kind can hold; at least one.
     static unsigned longest(node_kind kind, std::uint64_t base, std::uint64_t const* first, std::uint64_t const* last,
                             unsigned n) noexcept {
+        if (kind == node_kind::bits) return std::max(1u, best_scale(base, last, n, 0).lines);
         auto const tried = [&](unsigned m) {
             return holds(base, first, last, m, shift_for(kind, from(base, first[m - 1])));
         };
@@ -233,6 +270,48 @@ public:
     }
 
 private:
+    /// The scale that spreads m lines over all buckets, and how many of them get a bucket each.
+    static bit_scale scale_for(std::uint64_t base, std::uint64_t const* last, unsigned m) noexcept {
+        auto const top   = last[m - 1];
+        auto const width = static_cast<unsigned>(std::bit_width(top - base));
+        auto const far   = [&](unsigned shift) {  // from base to top
+            return width > 16 ? (top >> shift) - (base >> shift) : (top - base) << (16 - width);
+        };
+        bit_scale out;
+        if (width > 16) {
+            out.shift = width - 16;
+            if (far(out.shift) > 0xffff) ++out.shift;
+        } else if (width < 16) {
+            if ((base ^ top) >> (48 + width) != 0) return out;  // the bits that come round have to be the same
+            out.shift = 48 + width;
+        }
+        out.origin = std::rotr(base, static_cast<int>(out.shift)) & 0xffff;
+        out.scale  = std::min<std::uint32_t>(
+            0x3ff, static_cast<std::uint32_t>((std::uint64_t{line_node::buckets} << 16) / (far(out.shift) + 1)));
+        auto before = out.bucket(last[0]);
+        for (out.lines = 1; out.lines < m; ++out.lines) {
+            auto const here = out.lines + 1 == m ? line_node::buckets : out.bucket(last[out.lines]);
+            if (here == before) break;
+            before = here;
+        }
+        return out;
+    }
+    static line_node filled_bits(bit_scale const& s, std::uint64_t const* last, std::uint64_t start) noexcept {
+        line_node                    node{s.origin, start << 16 | std::uint64_t{s.scale} << 6 | s.shift, {}};
+        std::array<std::uint64_t, 6> bits{};
+        for (unsigned i = 0; i + 1 < s.lines; ++i) {
+            auto const b = s.bucket(last[i]);
+            bits[b / 64] |= std::uint64_t{1} << b % 64;
+        }
+        std::uint64_t before = 0;
+        for (unsigned i = 0; i < 6; ++i) {
+            node.base |= before << (16 + 8 * i);
+            before += static_cast<unsigned>(std::popcount(bits[i]));
+        }
+        std::memcpy(node.thresholds.data(), bits.data(), sizeof bits);
+        return node;
+    }
+
     /// How far a projection lies above the base. Keys below it equal the last one before the node: no key that is sought here does.
     static std::uint64_t from(std::uint64_t base, std::uint64_t p) noexcept { return p < base ? 0 : p - base; }
 
@@ -269,7 +348,7 @@ private:
                             unsigned n, std::uint64_t start) noexcept {
         bool const of_words = kind == node_kind::words;
         auto const shift    = of_words ? 0 : shift_for(kind, from(base, first[n - 1]));
-        line_node  node{base, start << 16 | (of_words ? 0x8000u : kind == node_kind::pairs ? 0x4000u : 0u) | shift, {}};
+        line_node  node{base, start << 16 | (of_words ? 0x8000u : 0u) | shift, {}};
         node.thresholds.fill(std::byte{0xff});
         std::uint64_t marks = 0;
         for (unsigned i = 1; i < n; ++i) {

@@ -53,6 +53,21 @@ private:
     placed_vector<std::byte, Placement> model_;
 };
 
+namespace detail {
+
+/// Where a policy wants its model: Policy::placement, else huge pages.
+template <class Policy>
+struct placement_of {
+    using type = huge_pages;
+};
+template <class Policy>
+requires requires { typename Policy::placement; }
+struct placement_of<Policy> {
+    using type = typename Policy::placement;
+};
+
+}  // namespace detail
+
 /// What every policy offers as `over`: an index over a vector, an array or a span of the caller's.
 template <class Policy, class Keys>
 auto index_over(Keys&& keys) {
@@ -64,7 +79,8 @@ auto index_over(Keys&& keys) {
         "tenon: over() takes keys that have an order and a key_codec: numbers, strings, tuples, arrays of bytes");
     static_assert(std::is_lvalue_reference_v<Keys> || std::ranges::enable_borrowed_range<std::remove_cvref_t<Keys>>,
                   "tenon: over() leaves the keys where they are, so pass a named container or a span, not a temporary");
-    return position_index<Policy, Key>::over(std::span<Key const>(std::ranges::data(keys), std::ranges::size(keys)));
+    return position_index<Policy, Key, typename detail::placement_of<Policy>::type>::over(
+        std::span<Key const>(std::ranges::data(keys), std::ranges::size(keys)));
 }
 
 }  // namespace tenon

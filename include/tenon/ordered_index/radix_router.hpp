@@ -17,7 +17,7 @@
 
 namespace tenon {
 
-/// radix_router - a histogram of the separators in one to four levels, each bin as fine as the separators in it ask for.
+/// radix_router - a histogram of the separators in one or two levels, each bin as fine as the separators in it ask for.
 ///
 /// Maps        p -> number of separators below p, with a key_tree for bins in which more than eight lie.
 /// Shapes      x = p - low, held to [0, 2^width). An entry of an inner level holds an offset and a shift: the bin of the next level is
@@ -26,7 +26,7 @@ namespace tenon {
 /// Guarantee   any p. Hostile bytes: answers in [0, n], no read outside.
 /// Cost        a table entry for each level and one line of separators, without branches that depend on the key; 4 bytes for each
 ///             bin, about half a bin for each separator and level. As few levels as put 98 in 100 separators into good bins; none (no
-///             entries, the tree answers all) when even four levels leave more than 10 in 100 out.
+///             entries, the tree answers all) when even two levels leave more than 10 in 100 out: there the tree is faster.
 /// On disk     48 bytes and the entries, docs/formats/hybrid.md
 /// Source      the radix layers of learned indexes (Kraska et al., 2018; RadixSpline, Kipf et al., 2020) and the histogram tree
 ///             (Crotty, Hist-Tree, CIDR 2021). Differs: the same number of levels for every key, trimmed range, exact fallback.
@@ -34,7 +34,7 @@ class radix_router {
     static constexpr std::uint32_t crowded     = std::uint32_t{1} << 31;
     static constexpr std::uint64_t most_places = std::uint64_t{1}
                                                  << 26;  // an entry has 26 bits for an offset, 6 for a shift
-    static constexpr unsigned most_levels = 4;
+    static constexpr unsigned most_levels = 2;
 
     struct head {
         std::uint64_t low     = 0;
@@ -98,8 +98,7 @@ public:
     };
     /// Before the first level. Precondition: levels() > 0, as for all that follows.
     way begin(std::uint64_t p) const noexcept {
-        auto x = p < head_.low ? 0 : p - head_.low;
-        x      = x < head_.top ? x : head_.top;
+        auto const x = from_low(p);
         return {x & low_bits(head_.shift), x >> head_.shift};
     }
     /// One level down; levels() - 1 times.
@@ -115,9 +114,11 @@ public:
         return entry <= last_ ? entry : ask_tree;  // a crowded entry is greater than all others
     }
     std::uint64_t first(std::uint64_t p) const noexcept {
-        auto w = begin(p);
-        for (auto level = head_.levels; level > 1; --level) w = step(w);
-        return first(w);
+        if (head_.levels == 1) {  // nothing is left of p below
+            auto const entry = entries_[from_low(p) >> head_.shift];
+            return entry <= last_ ? entry : ask_tree;
+        }
+        return first(step(begin(p)));
     }
     void                           prefetch_entry(way w) const noexcept { prefetch(entries_ + w.entry); }
     static constexpr std::uint64_t ask_tree = ~std::uint64_t{0};
@@ -133,6 +134,10 @@ public:
     }
 
 private:
+    std::uint64_t from_low(std::uint64_t p) const noexcept {
+        auto const x = p < head_.low ? 0 : p - head_.low;
+        return x < head_.top ? x : head_.top;
+    }
     static constexpr std::uint64_t low_bits(std::uint64_t n) noexcept {
         return n >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << n) - 1;
     }

@@ -54,7 +54,7 @@ private:
 ///             O(log error), at worst O(log n); no allocation; 32 bytes a leaf with the default models.
 /// Errors      build: unsorted input or NaN -> errc::unsorted_keys with the first offending rank.
 /// Threads     const members may be called concurrently.
-/// On disk     "tenonidx" version 2, name "rmi<root,...,leaf>", docs/formats/rmi.md; amounts stand in the bytes, so that a model opens
+/// On disk     "tenonidx" version 3, name "rmi<root,...,leaf>", docs/formats/rmi.md; amounts stand in the bytes, so that a model opens
 ///             whatever keys_per_leaf and fan_out it was built with.
 /// Invariants  (1) each model is monotone. (2) inner models choose among intervals that follow each other, so routes never go back.
 ///             (3) leaf i holds exactly the ranks [begin(i), begin(i) + size(i)), begin(i + 1) is where it ends. (4) below and above as
@@ -71,7 +71,7 @@ struct rmi {
         "tenon::keys_per_leaf<64>, tenon::fan_out<64> or a last mile such as tenon::last_mile::branchless");
     static_assert((int{detail::rmi_leaf_size<Options>} + ... + 0) <= 1, "tenon::rmi: name keys_per_leaf once");
     static_assert((int{detail::rmi_fan_out<Options>} + ... + 0) <= 1, "tenon::rmi: name fan_out once");
-    static_assert((int{detail::rmi_last_mile<Options>} + ... + 0) <= 1, "tenon::rmi: name one last mile");
+    static_assert((int{detail::last_mile_policy<Options>} + ... + 0) <= 1, "tenon::rmi: name one last mile");
 
 private:
     using recipe  = detail::rmi_recipe<Options...>;

@@ -38,11 +38,7 @@ concept rmi_leaf_size = requires { T::leaf_keys; };
 template <class T>
 concept rmi_fan_out = requires { T::next_models; };
 template <class T>
-concept rmi_last_mile = requires(std::uint64_t const* keys, std::uint64_t i) {
-    { T::search(keys, i, i, i) } -> std::same_as<std::uint64_t>;
-};
-template <class T>
-concept rmi_option = regression_model<T> || rmi_leaf_size<T> || rmi_fan_out<T> || rmi_last_mile<T>;
+concept rmi_option = regression_model<T> || rmi_leaf_size<T> || rmi_fan_out<T> || last_mile_policy<T>;
 
 /// The models of an rmi, root first, leaf last.
 template <class... Models>
@@ -73,7 +69,7 @@ struct rmi_parse<rmi_parsed<rmi_models<Models...>, Mile, Keys, Fan>, First, Rest
             return std::type_identity<rmi_parsed<rmi_models<Models...>, Mile, First::leaf_keys, Fan>>{};
         else if constexpr (rmi_fan_out<First>)
             return std::type_identity<rmi_parsed<rmi_models<Models...>, Mile, Keys, First::next_models>>{};
-        else if constexpr (rmi_last_mile<First>)
+        else if constexpr (last_mile_policy<First>)
             return std::type_identity<rmi_parsed<rmi_models<Models...>, First, Keys, Fan>>{};
         else return std::type_identity<rmi_parsed<rmi_models<Models...>, Mile, Keys, Fan>>{};
     }

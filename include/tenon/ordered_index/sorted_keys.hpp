@@ -50,7 +50,7 @@ constexpr std::uint32_t index_key_tag() noexcept {
 /// The first 128 bytes of every position index: which policy made it, over which keys.
 struct index_header {
     std::array<char, 8>  magic     = {'t', 'e', 'n', 'o', 'n', 'i', 'd', 'x'};
-    std::uint32_t        version   = 2;
+    std::uint32_t        version   = 3;
     std::uint32_t        key_tag   = 0;
     std::uint64_t        keys      = 0;  ///< number of keys
     std::uint64_t        bytes     = 0;  ///< of the whole model, this header included
@@ -94,7 +94,8 @@ private:
                         "the model does not begin with \"tenonidx\"; these bytes are not a position index");
         if (h.version != e.version)
             return fail(errc::wrong_version,
-                        {"the position index has format version ", h.version, ", this program reads version 2"});
+                        {"the position index has format version ", h.version, ", this program reads version ",
+                         e.version, "; build it again from its keys"});
         if (h.name != e.name) {
             std::string theirs;
             for (char c : h.name) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tenon/ordered_index/concept.hpp"
+#include "tenon/ordered_index/last_mile.hpp"
 #include "tenon/ordered_index/line_index.hpp"
 #include "tenon/ordered_index/position_index.hpp"
 
@@ -26,7 +27,7 @@ struct compressed_separators {};  ///< 16 bits for each line of keys, relative t
 /// Cost        look-up log8(n) cache lines, the upper levels cached. Bytes for 8-byte keys: exact 1.14 a key, compressed 0.37. build O(n).
 /// Errors      build: unsorted input or NaN -> errc::unsorted_keys with the first offending rank.
 /// Threads     const members may be called concurrently.
-/// On disk     "tenonidx" version 2, names "static_tree<exact>", "static_tree<compressed>", docs/formats/hybrid.md
+/// On disk     "tenonidx" version 3, names "static_tree<exact>", "static_tree<compressed>", docs/formats/hybrid.md
 /// Source      Slotin, Algorithmica, "Static B-trees", 2022; Koerkamp, "Static search trees", 2024. Differs: ranks over the caller's own
 ///             array, any key type, bytes that are their own file format; compressed separators.
 /// Use when    nothing may depend on how keys are distributed; else hybrid is smaller and faster.
@@ -38,8 +39,10 @@ struct static_tree {
     using policy_axis = axis::ordered_index;
     static constexpr std::string_view name =
         std::is_same_v<Separators, exact_separators> ? "static_tree<exact>" : "static_tree<compressed>";
-    static constexpr bool      learned_router = false;
-    static constexpr node_kind thresholds =
+    using last_mile                             = tenon::last_mile::simd_line;
+    static constexpr bool        learned_router = false;
+    static constexpr std::size_t look_ups       = 64;  ///< of a batch, at once
+    static constexpr node_kind   thresholds =
         std::is_same_v<Separators, exact_separators> ? node_kind::words : node_kind::pairs;
 
     template <index_key Key>

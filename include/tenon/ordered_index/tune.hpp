@@ -84,8 +84,8 @@ using tuned_policies = policy_list<sorted_array, hybrid<>, static_tree<>, pgm<32
 /// Cache lines of the model that a look-up reads, where caches matter: those of the largest tables.
 template <class Policy>
 inline constexpr double model_lines = 2;
-template <class Router>
-inline constexpr double model_lines<hybrid<Router>> = 1;
+template <class... Options>
+inline constexpr double model_lines<hybrid<Options...>> = 1;
 
 template <class Policy>
 concept rmi_policy = requires { typename Policy::locator::rmi_models_type; };

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: tenon::hybrid: takes a router (radix_router or key_tree), a last_mile, in_flight<N> and a placement
+#include "tenon/ordered_index/hybrid.hpp"
+
+#ifdef SHOULD_FAIL
+using index = tenon::hybrid<int>;
+#else
+using index = tenon::hybrid<tenon::key_tree, tenon::in_flight<32>>;
+#endif
+constexpr auto name = index::name;
