@@ -7,6 +7,7 @@
 #include "tenon/assembly/root.hpp"
 #include "tenon/assembly/state.hpp"
 #include "tenon/assembly/write_set.hpp"
+#include "tenon/core/unless_done.hpp"
 #include "tenon/run/builder.hpp"
 #include "tenon/run/merge.hpp"
 
@@ -15,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <string>
 #include <utility>
@@ -33,6 +35,10 @@ namespace tenon {
 ///             that is installed after visible reached it. (4) a run holds one version of a key at most. (5) extents are
 ///             given back only when a durable root no longer names them and no state holds their run.
 ///             Locks are taken in the order work_, commit_, state_.
+/// Memory      a call that runs out of it throws std::bad_alloc, or returns errc::full where a policy says so. A commit whose record is
+///             in the log by then, and a flush or merge whose root may be on disk, leave the database read-only until it is opened
+///             again, which finds the commit whole or not at all; all else leaves everything as it was. Background work reports
+///             errc::full and is tried again, as on a full disk.
 template <class Recipe>
 class engine {
 public:
@@ -91,7 +97,11 @@ public:
         if (active_bytes(*e->current()) >= e->options_.memtable_bytes.value) e->worker_->wake();
         return e;
     }
-    ~engine() { (void)close(); }
+    ~engine() {
+        try {
+            (void)close();
+        } catch (...) {}  // out of memory: the log has what was acknowledged
+    }
     engine(engine const&)            = delete;
     engine& operator=(engine const&) = delete;
 
@@ -124,6 +134,7 @@ public:
             std::memcpy(record->data(), &at, sizeof at);
             auto appended = log_->append(*record);
             if (!appended) return fail(poison(std::move(appended).error()));
+            detail::unless_done in_part([this] { poison_out_of_memory(); });
             end          = *appended;
             last_        = at;
             last_totals_ = totals;
@@ -134,8 +145,14 @@ public:
             log = log_;
             apply(*state, writes, at);
             full = active_bytes(*state) >= options_.memtable_bytes.value;
+            in_part.done();
         }
-        if (auto synced = log->sync(end); !synced) return fail(poison(std::move(synced).error()));
+        {
+            detail::unless_done in_doubt([this] { poison_out_of_memory(); });
+            auto                synced = log->sync(end);
+            in_doubt.done();
+            if (!synced) return fail(poison(std::move(synced).error()));
+        }
         publish_commit(at);
         if (full) worker_->wake();
         return at;
@@ -480,6 +497,8 @@ private:
         if (!failure_) failure_ = e;
         return e;
     }
+    /// Needs none itself: the sentence is short enough to stand in the string.
+    [[gnu::cold, gnu::noinline]] void poison_out_of_memory() noexcept { (void)poison({errc::full, "out of memory"}); }
 
     // ---- flushing and merging: under work_mutex_ ---------------------------------------------------------------------
 
@@ -495,6 +514,11 @@ private:
             (void)report_work({});
             return;
         }
+        try {
+            (void)report_work(flush_and_merge());
+        } catch (std::bad_alloc const&) { (void)report_work(fail(error{errc::full, "out of memory"})); }
+    }
+    result<void> flush_and_merge() {
         {
             auto const state = current();
             if (active_bytes(*state) >= options_.memtable_bytes.value) freeze();
@@ -512,7 +536,7 @@ private:
                     if (auto merged = merge<T>(choice); !merged) return merged;
                 }
             });
-        (void)report_work(std::move(done));
+        return done;
     }
 
     std::shared_ptr<state_type const> current() const {
@@ -555,9 +579,10 @@ private:
             auto const g = generations_.front();
             if (auto synced = log_->sync_all(); !synced) return fail(poison(std::move(synced).error()));
             publish_commit(g.at);
-            auto const now  = current();
-            auto       next = std::make_shared<state_type>(*now);
-            auto       done = for_tables([&]<std::size_t T>() -> result<void> {
+            auto const          now  = current();
+            auto                next = std::make_shared<state_type>(*now);
+            detail::unless_done unpublished([&] { retire_new(*now, *next); });
+            auto                done = for_tables([&]<std::size_t T>() -> result<void> {
                 auto& t      = std::get<T>(*next);
                 auto  oldest = t.memtables.back();
                 if (oldest->size() == 0) return {};
@@ -578,19 +603,19 @@ private:
                 t.runs.insert(t.runs.begin(), std::move(*r));
                 return {};
             });
-            auto       root = root_;
-            root.at         = g.at;
-            root.log        = g.log;
+            auto                root = root_;
+            root.at                  = g.at;
+            root.log                 = g.log;
             if (done && store_persists) done = publish_root(*next, root, &g.totals);
-            if (!done) {
-                retire_new(*now, *next);
-                return done;
-            }
+            if (!done) return done;
+            unpublished.done();
+            detail::unless_done in_part([this] { poison_out_of_memory(); });
             root_        = root;
             root_totals_ = g.totals;
             flushed_     = g.log;
             generations_.pop_front();
             install_runs(*next, true);
+            in_part.done();
             ++flushes_;
             if constexpr (store_persists && log_persists)
                 if (auto released = log_->release(g.log); !released) return released;
@@ -628,8 +653,9 @@ private:
             merge_runs<table<T>, store_type>(store_, std::span(runs).subspan(choice.first, choice.last - choice.first),
                                              bottom, static_cast<std::size_t>(options_.block_bytes.value));
         if (!merged) return fail(std::move(merged).error());
-        auto  next = std::make_shared<state_type>(*now);
-        auto& list = std::get<T>(*next).runs;
+        auto                next = std::make_shared<state_type>(*now);
+        detail::unless_done unpublished([&] { retire_new(*now, *next); });
+        auto&               list = std::get<T>(*next).runs;
         list.erase(list.begin() + static_cast<std::ptrdiff_t>(choice.first),
                    list.begin() + static_cast<std::ptrdiff_t>(choice.last));
         if (merged->rows > 0) {
@@ -640,10 +666,8 @@ private:
             std::make_shared<run<table<T>, store_type>>(store_, std::move(*merged))->retire();
         }
         if (store_persists)
-            if (auto done = publish_root(*next, root_, &root_totals_); !done) {
-                retire_new(*now, *next);
-                return done;
-            }
+            if (auto done = publish_root(*next, root_, &root_totals_); !done) return done;
+        unpublished.done();
         install_runs(*next, false);
         for (auto i = choice.first; i < choice.last; ++i) runs[i]->retire();
         ++merges_;
@@ -664,7 +688,9 @@ private:
             for (auto const& r : std::get<T>(state).runs) r->descriptor().put(out);
             return {};
         });
-        auto done = store_->publish(out);
+        detail::unless_done in_doubt([this] { poison_out_of_memory(); });
+        auto                done = store_->publish(out);
+        in_doubt.done();
         if (!done && done.error().kind != errc::full) return fail(poison(std::move(done).error()));
         return done;
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tenon/assembly/view.hpp"
+#include "tenon/core/unless_done.hpp"
 
 #include <memory>
 #include <optional>
@@ -152,9 +153,13 @@ private:
     }
     template <std::size_t T>
     void add(byte_view key, byte_view record, bool tombstone) {
-        bool const first = own_->writes.template table<T>() == nullptr;
+        detail::unless_done in_part([this] {
+            if (!own_->failed) own_->failed = error{errc::full, "out of memory"};
+        });
+        bool const          first = own_->writes.template table<T>() == nullptr;
         own_->writes.template add<T>(key, record, tombstone);
         if (first) std::get<T>(this->readers_) = this->template make_reader<T>();
+        in_part.done();
     }
     template <class Row>
     result<void> write(Row const& row, must condition) {

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <ctime>
 #include <limits>
+#include <memory>
 #include <mutex>
 #include <string_view>
 #include <system_error>
@@ -328,7 +329,8 @@ struct posix_files {
     [[gnu::cold]] result<direct_file> open_direct(std::string const& path) {
         std::size_t block = 4096;
 #if defined(RWF_DSYNC) && defined(O_DIRECT)
-        auto const fd = detail::posix_retry([&] { return ::open(path.c_str(), O_CLOEXEC | O_RDWR | O_DIRECT); });
+        auto       name = path;  // copied before there is anything to close
+        auto const fd   = detail::posix_retry([&] { return ::open(path.c_str(), O_CLOEXEC | O_RDWR | O_DIRECT); });
         if (fd >= 0) {
             bool direct = true;
 #if defined(STATX_DIOALIGN)
@@ -338,7 +340,7 @@ struct posix_files {
                 block  = std::max<std::size_t>({block, info.stx_dio_offset_align, info.stx_dio_mem_align});
             }
 #endif
-            if (direct) return direct_file(file(fd, true, path), block, write_mode::direct);
+            if (direct) return direct_file(file(fd, true, std::move(name)), block, write_mode::direct);
             detail::posix_locks::here().close(fd);
         }
 #endif
@@ -351,7 +353,8 @@ struct posix_files {
     [[gnu::cold]] result<file> open(std::string const& path, open_mode mode) {
         auto const flags =
             O_CLOEXEC | (mode == open_mode::read_only ? O_RDONLY : O_RDWR) | (mode == open_mode::create ? O_CREAT : 0);
-        auto const fd = detail::posix_retry([&] { return ::open(path.c_str(), flags, 0644); });
+        auto       name = path;  // copied before there is anything to close
+        auto const fd   = detail::posix_retry([&] { return ::open(path.c_str(), flags, 0644); });
         if (fd < 0) {
             auto const code = errno;
             if (code == ENOENT && mode == open_mode::create)
@@ -360,7 +363,7 @@ struct posix_files {
             if (code == ENOENT) return fail(errc::not_found, {"there is no file '", path, "'"});
             return detail::posix_failure(code, "cannot open '" + path + "'");
         }
-        file        opened(fd, mode != open_mode::read_only, path);
+        file        opened(fd, mode != open_mode::read_only, std::move(name));
         struct stat info{};
         if (::fstat(fd, &info) != 0) return detail::posix_failure(errno, "cannot open '" + path + "'");
         if (S_ISDIR(info.st_mode)) return detail::posix_failure(EISDIR, "cannot open '" + path + "'");
@@ -389,17 +392,16 @@ struct posix_files {
         return detail::posix_failure(code, "cannot make the directory '" + path + "'");
     }
     [[gnu::cold]] result<std::vector<std::string>> list(std::string const& path) {
-        auto* const dir = ::opendir(path.c_str());
+        std::unique_ptr<DIR, int (*)(DIR*)> const dir(::opendir(path.c_str()), &::closedir);
         if (dir == nullptr) return detail::posix_failure(errno, "cannot list '" + path + "'");
         std::vector<std::string> names;
         errno = 0;
-        while (auto const* entry = ::readdir(dir)) {
+        while (auto const* entry = ::readdir(dir.get())) {
             std::string_view const n = entry->d_name;
             if (n != "." && n != "..") names.emplace_back(n);
             errno = 0;
         }
         auto const code = errno;
-        ::closedir(dir);
         if (code != 0) return detail::posix_failure(code, "cannot list '" + path + "'");
         std::sort(names.begin(), names.end());
         return names;

@@ -2,6 +2,8 @@
 // Which parts of a page file are free: best fit, coalescing, in memory only.
 #pragma once
 
+#include "tenon/core/unless_done.hpp"
+
 #include <cstdint>
 #include <iterator>
 #include <map>
@@ -99,7 +101,9 @@ public:
 private:
     void insert(std::uint64_t offset, std::uint64_t length) {
         by_offset_.emplace(offset, length);
+        unless_done in_part([&] { by_offset_.erase(offset); });
         by_size_.emplace(length, offset);
+        in_part.done();
         free_ += length;
     }
     void remove(std::uint64_t offset, std::uint64_t length) {

@@ -63,7 +63,7 @@ protected:
           columns_(shapes.size()),
           zones_here_(shapes.size()) {}
     ~run_builder_core() {
-        for (auto e : written_) store_->release(e);
+        for (auto e : written_) release_or_forget(*store_, e);
     }
 
     void add_key(byte_view key, timestamp at, bool tombstone) {

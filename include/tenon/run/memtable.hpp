@@ -4,6 +4,7 @@
 
 #include "tenon/core/append_vector.hpp"
 #include "tenon/core/units.hpp"
+#include "tenon/core/unless_done.hpp"
 #include "tenon/ordered_map/concept.hpp"
 #include "tenon/run/arena.hpp"
 #include "tenon/run/schema.hpp"
@@ -85,7 +86,9 @@ public:
                                                  tombstone};
         if (!key.empty()) std::memcpy(memory + sizeof(row_version), key.data(), key.size());
         if (!record.empty()) std::memcpy(memory + sizeof(row_version) + key_room, record.data(), record.size());
+        versions_.push_back(v);
         {
+            detail::unless_done                 in_part([v] { v->dead = true; });  // the map ran out of memory
             std::unique_lock<std::shared_mutex> lock(mutex_, std::defer_lock);
             if constexpr (!lock_free) lock.lock();
             head first;
@@ -95,8 +98,8 @@ public:
                 v->older = place->newest.load(std::memory_order_relaxed);
                 place->newest.store(v, std::memory_order_release);
             }
+            in_part.done();
         }
-        versions_.push_back(v);
         bytes_.store(arena_.bytes() + map_.bytes(), std::memory_order_relaxed);
         if (index) feed_deltas();
         return v;

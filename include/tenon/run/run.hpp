@@ -10,6 +10,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -52,6 +53,14 @@ struct block_entry {
 };
 
 namespace detail {
+
+/// For destructors: space that cannot be given back for want of memory is found again when the store is opened.
+template <class Store>
+void release_or_forget(Store& store, extent e) noexcept {
+    try {
+        store.release(e);
+    } catch (std::bad_alloc const&) {}
+}
 
 /// Columns that have zones: numbers, whose key bytes fit 64 bits.
 template <class T>
@@ -220,7 +229,7 @@ protected:
         : store_(std::move(store)), descriptor_(std::move(d)), table_(table), columns_(columns) {}
     ~run_core() {
         if (!obsolete_.load()) return;
-        each_extent([&](extent e) { store_->release(e); });
+        each_extent([&](extent e) { release_or_forget(*store_, e); });
     }
 
     result<void> read_directory() {

@@ -17,6 +17,7 @@
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <string>
 #include <utility>
@@ -102,7 +103,9 @@ private:
         state& operator=(state const&) = delete;
         /// Hands what waits to the kernel; whoever wants more calls sync_all() before.
         ~state() {
-            if (ready && !failure && !pending.empty()) static_cast<void>(write_frames(pending, written));
+            try {
+                if (ready && !failure && !pending.empty()) static_cast<void>(write_frames(pending, written));
+            } catch (std::bad_alloc const&) {}
         }
 
         // --- opening ---
@@ -245,9 +248,12 @@ private:
             target          = written + batch.size();
             auto const from = written;
             lock.unlock();
-            auto const began = to_medium ? fs.now_ns() : 0;
-            auto       done  = batch.empty() ? result<void>{} : write_frames(batch, from);
-            if (done && to_medium) done = sync_active();
+            auto const   began = to_medium ? fs.now_ns() : 0;
+            result<void> done;
+            try {
+                if (!batch.empty()) done = write_frames(batch, from);
+                if (done && to_medium) done = sync_active();
+            } catch (std::bad_alloc const&) { done = fail(error{errc::full, "out of memory"}); }
             lock.lock();
             leading = false;
             if (done) {

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every allocation fails in turn: the call throws std::bad_alloc or returns errc::full, nothing is lost, nothing half appears.
+#include "heap.hpp"
+#include "small_database.hpp"
+
+#include "tenon/concurrency/mvcc.hpp"
+#include "tenon/file/posix.hpp"
+#include "tenon/page_store/mmap.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <new>
+
+using namespace small_database;
+
+// ---- a database on real files ----------------------------------------------------------------------------------------------
+
+namespace {
+
+struct starved_db : tenon::database<rich, trips, tenon::posix_files, tenon::checksummed<tenon::mmap_store<>>,
+                                    tenon::segmented_wal<tenon::group_commit>, tenon::mvcc<>, tenon::inline_work> {
+    using database::database;
+};
+
+/// Allocations of the tested calls alone are counted.
+struct counted {
+    counted() { heap.on = true; }
+    ~counted() { heap.on = false; }
+};
+
+/// How a call ended.
+struct ended {
+    bool         threw = false;
+    tenon::error why{};
+    bool         failed = false;
+    bool         clean() const { return !threw && !failed; }
+    std::string  text() const { return threw ? "std::bad_alloc" : failed ? why.message : "done"; }
+};
+template <class Call>
+ended attempt(Call call) {
+    counted const now;
+    try {
+        auto done = call();
+        if (!done) return {false, std::move(done).error(), true};
+    } catch (std::bad_alloc const&) { return {true, {}, false}; }
+    return {};
+}
+
+/// What is wrong, empty when all is well.
+std::string run_starved(std::string const& folder) {
+    auto const                path    = folder + "/db";
+    int                       session = 0;
+    std::optional<starved_db> db;
+    auto const                open = [&] {
+        return attempt([&]() -> tenon::result<void> {
+            auto opened = tenon::open<starved_db>(path, options_of<starved_db>(tenon::posix_files{}, session));
+            if (!opened) return tenon::fail(std::move(opened).error());
+            db.emplace(std::move(*opened));
+            return {};
+        });
+    };
+    std::uint64_t committed = 0;
+    auto const    check     = [&](std::uint64_t most) -> std::string {
+        if (!db) return {};
+        auto const at = db->stats().last_commit;
+        if (at < committed || at > most)
+            return "commit " + std::to_string(at) + " is the last one seen, expected " + std::to_string(committed) +
+                   " to " + std::to_string(most);
+        auto held = read_all(*db);
+        if (!held) return held.error().message;
+        if (!(*held == content_after(at))) return "the rows are not those of commit " + std::to_string(at);
+        return wrong_answer<rich>(*db, content_after(at));
+    };
+    // A call that ran out of memory is tried again, as a program does that has freed some; then it works, or the database says
+    // that it must be opened again.
+    auto const reopen = [&]() -> std::string {
+        db.reset();
+        if (auto again = open(); !again.clean()) {
+            if (heap.lasting) heap.fails = 0;
+            if (again = open(); !again.clean()) return "it does not open: " + again.text();
+        }
+        return {};
+    };
+    if (auto wrong = reopen(); !wrong.empty()) return wrong;
+    for (std::uint64_t step = 0; step < script().size(); ++step) {
+        auto const what    = script()[static_cast<std::size_t>(step)];
+        auto const act_now = [&] {
+            return attempt([&]() -> tenon::result<void> {
+                switch (what) {
+                    case act::commit: {
+                        auto done = commit(*db, committed + 1);
+                        if (!done) return tenon::fail(std::move(done).error());
+                        return {};
+                    }
+                    case act::flush: return db->flush();
+                    case act::compact: return db->compact();
+                    case act::reopen: return db->close();
+                }
+                return {};
+            });
+        };
+        auto done = act_now();
+        if (heap.lasting && heap.struck > 0) heap.fails = 0;
+        if (!done.clean() && what != act::reopen) {
+            auto const read_only = [&] { return done.failed && done.why.kind == tenon::errc::poisoned; };
+            if (done.failed && done.why.kind != tenon::errc::full && !read_only())
+                return "an unexpected error: " + done.why.message;
+            if (auto wrong = check(committed); !wrong.empty()) return "after " + done.text() + ": " + wrong;
+            if (!read_only()) done = act_now();
+            if (read_only()) {
+                if (auto wrong = check(committed); !wrong.empty()) return "poisoned: " + wrong;
+                auto const most = committed + (what == act::commit);
+                if (auto wrong = reopen(); !wrong.empty()) return wrong;
+                if (auto wrong = check(most); !wrong.empty()) return "reopened: " + wrong;
+                done = {};
+                if (what == act::commit && db->stats().last_commit == committed) done = act_now();
+            }
+            if (!done.clean()) return "with memory again: " + done.text();
+        }
+        if (what == act::commit) ++committed;
+        if (what == act::reopen) {
+            ++session;
+            if (auto wrong = reopen(); !wrong.empty()) return wrong;
+        }
+        if (auto wrong = check(committed); !wrong.empty()) return "step " + std::to_string(step) + ": " + wrong;
+    }
+    // Questions run out of memory as well: they answer rightly, refuse, or throw.
+    auto const asked = attempt([&]() -> tenon::result<void> {
+        auto const wrong = wrong_answer<rich>(*db, content_after(committed));
+        if (!wrong.empty() && heap.struck == 0) return tenon::fail(tenon::errc::corrupt, wrong);
+        if (auto whole = db->verify(); !whole) return tenon::fail(std::move(whole).error());
+        return {};
+    });
+    if (asked.failed && asked.why.kind != tenon::errc::full) return "asked: " + asked.why.message;
+    if (heap.lasting && heap.struck > 0) heap.fails = 0;
+    if (auto closed = attempt([&] { return db->close(); }); closed.failed && closed.why.kind != tenon::errc::full)
+        return "closing: " + closed.why.message;
+    heap.fails = 0;
+    if (auto wrong = reopen(); !wrong.empty()) return wrong;
+    if (auto wrong = check(committed); !wrong.empty()) return "at the end: " + wrong;
+    auto whole = db->verify();
+    return whole ? std::string() : whole.error().message;
+}
+
+/// On memory where there is such a file system: nothing here depends on when the disk is ready.
+struct fast_directory {
+    std::filesystem::path path;
+    fast_directory() {
+        std::error_code ignored;
+        auto const      memory = std::filesystem::exists("/dev/shm", ignored);
+        auto            made =
+            ((memory ? std::filesystem::path("/dev/shm") : std::filesystem::temp_directory_path()) / "tenon_XXXXXX")
+                .string();
+        REQUIRE(::mkdtemp(made.data()) != nullptr);
+        path = made;
+    }
+    fast_directory(fast_directory const&)            = delete;
+    fast_directory& operator=(fast_directory const&) = delete;
+    ~fast_directory() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path, ignored);
+    }
+};
+
+std::size_t open_files() {
+    std::error_code ignored;
+    auto const      all = std::filesystem::directory_iterator("/proc/self/fd", ignored);
+    return ignored ? 0 : static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+}  // namespace
+
+TEST_CASE("every allocation fails in turn: an error or std::bad_alloc, nothing lost, nothing half there") {
+    std::uint64_t allocations = 0;
+    {
+        fast_directory const folder;
+        heap.fails = 0;
+        heap.count = 0;
+        REQUIRE(run_starved(folder.path.string()) == "");
+        allocations = heap.count;
+        REQUIRE(allocations > 1000);
+    }
+    auto const          files = open_files();
+    std::uint64_t const most  = test_all() ? 1'000'000 : 250;
+    std::uint64_t       runs = 0, struck = 0;
+    tenon::prng         random(39);
+    for (bool const lasting : {false, true}) {
+        auto const step = std::max<std::uint64_t>(1, allocations / most * (lasting ? 4 : 1));
+        for (std::uint64_t n = 1 + random.below(step); n <= allocations; n += step) {
+            CAPTURE(n);
+            CAPTURE(lasting);
+            fast_directory const folder;
+            heap.count       = 0;
+            heap.struck      = 0;
+            heap.fails       = n;
+            heap.lasting     = lasting;
+            auto const wrong = run_starved(folder.path.string());
+            REQUIRE(wrong == "");
+            ++runs;
+            struck += heap.struck > 0;
+        }
+    }
+    MESSAGE(runs, " runs, ", struck, " of them out of memory, of ", allocations, " allocations");
+    CHECK(struck * 10 > runs * 9);
+    CHECK(open_files() == files);
+}
