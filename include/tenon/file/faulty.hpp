@@ -8,12 +8,22 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
 
+#include <unistd.h>
+
 namespace tenon {
+
+namespace detail {
+/// As kill -9 from outside: nothing is flushed, no destructor runs.
+[[noreturn]] inline void end_process() noexcept {
+    for (;;) ::kill(::getpid(), SIGKILL);
+}
+}  // namespace detail
 
 /// What a call does instead of its work.
 enum class fault_kind : unsigned char {
@@ -21,12 +31,13 @@ enum class fault_kind : unsigned char {
     full,  ///< errc::full, nothing done
     short_write,  ///< a write writes the first part of its bytes (a direct one whole blocks), then errc::full; other calls as `full`
     flip_bit,  ///< read_at hands out, a write stores the bytes with one bit flipped and reports success; other calls work
+    kill,      ///< the process ends at once, as by kill -9; a write has written its first part by then
 };
 
 struct fault {
     fault_kind    kind = fault_kind::io;
     std::uint64_t at =
-        0;  ///< short_write: how many bytes are written; flip_bit: which bit; both modulo what the call moves
+        0;  ///< short_write, kill: how many bytes are written; flip_bit: which bit; all modulo what the call moves
 };
 
 /// The calls that count and can fail.
@@ -99,6 +110,8 @@ public:
         }
         std::erase_if(planned_, [](planned const& p) { return p.left == 0 && !p.stays; });
         if (due) ++struck_;
+        if (due && due->kind == fault_kind::kill && kind != file_call::write && kind != file_call::direct_write)
+            detail::end_process();
         return due;
     }
 
@@ -151,10 +164,11 @@ public:
                 if (!changed.empty()) flip(changed, f->at);
                 return base_.write_at(offset, changed);
             }
-            if (f->kind == fault_kind::short_write && !bytes.empty())
+            if (writes_part(*f) && !bytes.empty())
                 if (auto part = base_.write_at(offset, bytes.first(static_cast<std::size_t>(f->at % bytes.size())));
                     !part)
                     return part;
+            if (f->kind == fault_kind::kill) detail::end_process();
             return refuse(*f, file_call::write, base_.path());
         }
         result<std::uint64_t> size() const {
@@ -227,10 +241,11 @@ public:
                 flip(changed, f.at);
                 return base_.write(offset, changed, how);
             }
-            if (f.kind == fault_kind::short_write && !bytes.empty()) {
+            if (writes_part(f) && !bytes.empty()) {
                 auto const part = static_cast<std::size_t>(f.at % bytes.size()) / block * block;
                 if (auto done = base_.write(offset, bytes.first(part), how); !done) return done;
             }
+            if (f.kind == fault_kind::kill) detail::end_process();
             return refuse(f, file_call::direct_write, base_.path());
         }
 
@@ -324,6 +339,9 @@ public:
     std::uint64_t now_ns() { return base_.now_ns(); }
 
 private:
+    static bool writes_part(fault const& f) noexcept {
+        return f.kind == fault_kind::short_write || f.kind == fault_kind::kill;
+    }
     /// Counts a call that moves no bytes; flips pass it by.
     static std::optional<fault> strikes(fault_plan& plan, file_call kind) {
         auto f = plan.next(kind);
