@@ -2,6 +2,8 @@
 // A database of two tables with a history that is known in advance, so that what is found on a disk can be compared with it.
 #pragma once
 
+#include "sweep_amounts.hpp"
+
 #include "tenon/concurrency/single_writer.hpp"
 #include "tenon/core/prng.hpp"
 #include "tenon/database.hpp"
@@ -229,8 +231,8 @@ inline std::uint64_t commits_up_to(std::uint64_t step) {
         s.begin(), s.begin() + static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(step, s.size())), act::commit));
 }
 
-template <class Db>
-typename Db::options options_of(world files, int session) {
+template <class Db, class Files>
+typename Db::options options_of(Files files, int session) {
     typename Db::options o;
     o.files             = std::move(files);
     o.memtable_bytes    = {session >= 2 ? 1u : 64u << 20};
@@ -255,23 +257,6 @@ inline bounds bounds_of(tenon::testing::journal const& j, bool every) {
     }
     for (auto const step : j.in_flight()) b.most = std::max(b.most, commits_up_to(step + 1));
     return b;
-}
-
-/// The whole sweep takes minutes; without TENON_TEST_ALL=1 a part of it runs.
-inline bool test_all() {
-    auto const* all = std::getenv("TENON_TEST_ALL");
-    return all != nullptr && std::string_view(all) == "1";
-}
-
-/// How much of the sweep runs: all states of small windows, or a part of it.
-inline tenon::testing::sweep_options sweep_amounts() {
-    tenon::testing::sweep_options o;
-    o.most_states          = test_all() ? 4096 : 32;
-    o.seeds                = test_all() ? 64 : 2;
-    o.recovery_stride      = test_all() ? 1 : 7;
-    o.recovery_depth       = test_all() ? 2 : 1;
-    o.most_recovery_states = test_all() ? 16 : 4;
-    return o;
 }
 
 /// A workload for sweep_crashes. Every: see bounds_of.

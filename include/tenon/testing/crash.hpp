@@ -86,11 +86,12 @@ private:
 };
 
 struct sweep_options {
-    std::uint64_t stride               = 1;     ///< crash at each stride-th operation
-    std::uint64_t most_states          = 4096;  ///< of one window; where there are more, they are sampled
-    std::uint64_t seeds                = 3;     ///< seeded disk states of a window that is sampled
-    std::uint64_t recovery_stride      = 5;  ///< crash recovery at each of its recovery_stride-th operations; 0: never
-    std::uint64_t recovery_depth       = 1;  ///< crashes in recovery that follow one another
+    std::uint64_t stride          = 1;     ///< crash at each stride-th operation
+    std::uint64_t most_states     = 4096;  ///< of one window; where there are more, they are sampled
+    std::uint64_t seeds           = 3;     ///< seeded disk states of a window that is sampled
+    std::uint64_t recovery_stride = 5;     ///< crash recovery at each of its recovery_stride-th operations; 0: never
+    std::uint64_t recovery_seeds  = 2;     ///< seeded states of a window in which recovery is crashed
+    std::uint64_t recovery_depth  = 1;     ///< crashes in recovery that follow one another; the stride grows with them
     std::uint64_t most_recovery_states = 8;  ///< of one window in recovery
     std::uint64_t seed                 = 1;
 };
@@ -202,7 +203,7 @@ private:
         if (depth == 0) out_.exhausted += !more;
         if (more) {
             one(std::make_shared<power_loss_choices>(power_loss_choices::newest()));
-            for (std::uint64_t i = 0; i < options_.seeds; ++i)
+            for (std::uint64_t i = 0; i < (depth == 0 ? options_.seeds : options_.recovery_seeds); ++i)
                 one(std::make_shared<power_loss_choices>(power_loss_choices::seeded(seed_of(m, i))));
             if (depth == 0)
                 verify(m.disk.after_power_loss(kept::finished), m, depth,
@@ -211,7 +212,7 @@ private:
         if (depth >= options_.recovery_depth || options_.recovery_stride == 0) return;
         crash_again(m, place, depth, std::make_shared<power_loss_choices>());
         crash_again(m, place, depth, std::make_shared<power_loss_choices>(power_loss_choices::newest()));
-        for (std::uint64_t i = 0; i < options_.seeds; ++i)
+        for (std::uint64_t i = 0; i < options_.recovery_seeds; ++i)
             crash_again(m, place, depth,
                         std::make_shared<power_loss_choices>(power_loss_choices::seeded(seed_of(m, i))));
     }
@@ -223,10 +224,10 @@ private:
     /// Recovers from one state of `m`, with the power cut at each of its operations.
     void crash_again(crash_moment const& m, std::string const& place, std::uint64_t depth, chooser const& c) {
         std::uint64_t ignored = 0;
+        auto const    stride  = options_.recovery_stride * (1 + 2 * depth);
         // The first crashed operation moves from state to state, so that a stride leaves none out for good.
-        auto const windows = crash_moments(m.disk.after_power_loss(c), m.steps, 1 + turn_++ % options_.recovery_stride,
-                                           options_.recovery_stride, "then recovery crashed at its", ignored,
-                                           [&](simulated_files const& on) {
+        auto const windows = crash_moments(m.disk.after_power_loss(c), m.steps, 1 + turn_++ % stride, stride,
+                                           "then recovery crashed at its", ignored, [&](simulated_files const& on) {
                                                W half(workload_);
                                                if constexpr (requires { half.recover(on); }) {
                                                    half.recover(on);
