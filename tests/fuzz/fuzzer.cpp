@@ -12,7 +12,7 @@ namespace {
 
 std::vector<fuzz::target> all_targets() {
     auto out = fuzz::position_indexes();
-    for (auto const& t : fuzz::filters()) out.push_back(t);
+    for (auto const& some : {fuzz::filters(), fuzz::storage()}) out.insert(out.end(), some.begin(), some.end());
     return out;
 }
 

@@ -24,6 +24,7 @@ struct target {
 
 std::vector<target> position_indexes();
 std::vector<target> filters();
+std::vector<target> storage();
 /// All of them.
 std::vector<target> const& targets();
 
