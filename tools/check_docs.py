@@ -3,6 +3,7 @@
 """Checks README.md and docs/**/*.md:
 
 - links between pages, to files of the repository and to headings lead somewhere;
+- the text of a link to a file tests/**/*.cpp is the name of a test case in it, or ends in " ..." where that name goes on;
 - a code block after `<!-- from: examples/x.cpp -->` stands in that file line by line (indentation may differ);
 - the indexes in docs/README.md, between `<!-- index: concepts -->` and `<!-- end -->`, name every page of that folder;
 - every axis has a concept page, and every name that goes on disk (`"tenon.x/1"`) a page under docs/formats/.
@@ -18,6 +19,8 @@ import tempfile
 import textwrap
 
 LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\(([^)\s]+)\)|!\[[^\]\n]*\]\(([^)\s]+)\)")
+TEST_LINK = re.compile(r"\[([^\]\n]*)\]\(([^)\s]*tests/[^)\s]+\.cpp)\)")
+TEST_CASE = re.compile(r"TEST_CASE\w*\(\s*((?:\"(?:[^\"\\]|\\.)*\"\s*)+)")
 FENCE = re.compile(r"^(```+|~~~+)")
 FROM = re.compile(r"^\s*<!--\s*from:\s*(\S+)\s*-->\s*$")
 INDEX = re.compile(r"^<!--\s*index:\s*(\S+)\s*-->$")
@@ -64,6 +67,12 @@ def stands_in(block, source):
     return any(dedented(source[i : i + n]) == block for i in range(len(source) - n + 1))
 
 
+def test_cases(source):
+    """The names of doctest's test cases in a file; long ones are written as several strings."""
+    for strings in TEST_CASE.findall(source.read_text(encoding="utf-8")):
+        yield "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', strings))
+
+
 def title_of(page):
     for _, line in prose(page.read_text(encoding="utf-8").splitlines()):
         if line.startswith("# "):
@@ -104,6 +113,12 @@ def check_page(top, page):
                 yield f"{name}:{number}: {target} leads nowhere"
             elif anchor and to.suffix == ".md" and anchor not in anchors(to):
                 yield f"{name}:{number}: {target}: no such heading"
+        for text, target in TEST_LINK.findall(line):
+            to = (page.parent / target).resolve()
+            if to.exists() and not any(
+                case == text or (text.endswith(" ...") and case.startswith(text[:-4])) for case in test_cases(to)
+            ):
+                yield f"{name}:{number}: {target} has no test case named \"{text}\""
         found = FROM.match(line)
         if found:
             source = top / found.group(1)
@@ -156,11 +171,12 @@ def self_test():
             (top / name).write_text(text, encoding="utf-8")
 
         write("examples/x.cpp", "int main() {\n    int a = 1;\n    if (a)\n        a = 2;\n}\n")
+        write("tests/wal/x.cpp", 'TEST_CASE(\n    "one and "\n    "two") {}\nTEST_CASE_TEMPLATE("three", T, int) {}\n')
         write("include/tenon/wal/concept.hpp", '"tenon.log/1"\n')
         write("docs/formats/log.md", "# The log\n\ntenon.log/1\n")
         write("docs/concepts/wal.md", "# wal\n")
         write("docs/README.md", "# Docs\n\n<!-- index: concepts -->\n<!-- end -->\n")
-        sound = "# A page, of `x`\n\n[here](#a-page-of-x) [there](README.md#docs)\n\n<!-- from: examples/x.cpp -->\n```cpp\nif (a)\n    a = 2;\n```\n"
+        sound = "# A page, of `x`\n\n[here](#a-page-of-x) [there](README.md#docs) [one and two](../tests/wal/x.cpp) [thr ...](../tests/wal/x.cpp)\n\n<!-- from: examples/x.cpp -->\n```cpp\nif (a)\n    a = 2;\n```\n"
         write("docs/page.md", sound)
         renew_indexes(top)
         wrong, _ = check(top)
@@ -170,6 +186,8 @@ def self_test():
         for name, text, expected in [
             ("docs/page.md", sound.replace("README.md#docs", "REDME.md"), "leads nowhere"),
             ("docs/page.md", sound.replace("#docs", "#doks"), "no such heading"),
+            ("docs/page.md", sound.replace("[one and two]", "[one or two]"), "no test case named"),
+            ("docs/page.md", sound.replace("[thr ...]", "[thr]"), "no test case named"),
             ("docs/page.md", sound.replace("a = 2", "a = 3"), "line by line"),
             ("docs/page.md", sound.replace("x.cpp -->", "y.cpp -->"), "does not exist"),
             ("docs/page.md", sound.replace("```cpp\n", "\n```cpp\n"), "must follow on the next line"),

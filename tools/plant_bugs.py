@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Plants bugs in position indexes, one at a time, and sees whether the tests notice.
+"""Plants bugs in position indexes, in storage and in the engine, one at a time, and sees whether the tests notice.
 
-Each entry of BUGS names a header, a text in it and what to put there instead. A copy of include/ gets the bug; a program
-with the conformance suite (over numbers, bytes, floats and strings) and the hostile tests for one policy is compiled and run.
+Each entry of BUGS names a header, a text in it and what to put there instead. A copy of include/ gets the bug. For a position
+index a program with the conformance suite (over numbers, bytes, floats and strings) and the hostile tests for one policy is
+compiled and run. Other headers get all their bugs at once, each switched on by PLANTED in its text, and test files are run one
+after another until one notices.
 
     plant_bugs.py               all of them; the table says what was noticed, exit code 1 when something was not
     plant_bugs.py pgm key_tree  only headers whose path contains one of these
@@ -40,6 +42,11 @@ PROGRAMS = {
     "pgm": (["ordered_index/pgm.hpp"], ["tenon::pgm<>"]),
     "radix_spline": (["ordered_index/radix_spline.hpp"], ["tenon::radix_spline<>"]),
     "located_view": ([], []),  # tests/ordered_index/located_view.cpp
+    # Test files below tests/, the cheap ones first.
+    "log": ["crash/log.cpp", "wal/damage.cpp", "wal/failures.cpp", "wal/power_loss.cpp"],
+    "pages": ["page_store/page_file.cpp", "page_store/conformance.cpp"],
+    "engine": ["crash/plain_stores.cpp", "crash/all_kinds.cpp", "database/isolation.cpp"],
+    "memory": ["crash/allocations.cpp+crash/heap.cpp"],
 }
 
 # header: (program, [(what is wrong, text, instead), ...])
@@ -136,7 +143,7 @@ BUGS = {
          "at[j] = at[j] != radix_router::ask_tree ? at[j] + tree_.less_of_eight(at[j], p[j]) : 0;"),
         ("batch stops a level early", "for (unsigned level = 1; level < router_.levels(); ++level)", "for (unsigned level = 2; level < router_.levels(); ++level)"),
         ("any lead is taken", "|| h.lead >= layout::line ||", "||"),
-        ("the nodes may be cut", "model.size() - h.nodes_at != (has_nodes ? h.nodes * sizeof(line_node) : 0))", "false)"),
+        ("the nodes may be cut", "model.size() - h.nodes_at != (h.kind != 2 ? h.nodes * sizeof(line_node) : 0))", "false)"),
     ]),
     "ordered_index/line_node.hpp": ("hybrid", [
         ("thresholds of shared buckets are exact", "bool const marked = here == before;", "bool const marked = false;"),
@@ -206,6 +213,38 @@ BUGS = {
         ("hostile entries leave the separators", "if (entry <= last_) [[likely]]", "if ((entry & crowded) == 0) [[likely]]"),
         ("valid() accepts everything", "return make(separators, bits, expected) == shape_ &&", "return true || make(separators, bits, expected) == shape_ &&"),
     ]),
+    "assembly/engine.hpp": ("engine", [
+        ("a commit is seen before the log has it", "options_.memtable_bytes.value;\n            in_part.done();",
+         "options_.memtable_bytes.value;\n            if (PLANTED) publish_commit(at);\n            in_part.done();"),
+        ("a commit does not wait for the log", "synced = log->sync(end);", "synced = PLANTED ? result<void>{} : log->sync(end);"),
+        ("the log is released before the root is published", "detail::unless_done unpublished([&] { retire_new(*now, *next); });\n            auto ",
+         "detail::unless_done unpublished([&] { retire_new(*now, *next); });\n            if constexpr (store_persists && log_persists)\n                if (PLANTED) (void)log_->release(g.log);\n            auto "),
+        ("the root names a later commit than its runs hold", "root.at                  = g.at;", "root.at = PLANTED ? last_ + 1 : g.at;"),
+        ("the root says that nothing of the log is needed", "root.log                 = g.log;", "root.log = PLANTED ? log_->end() : g.log;"),
+        ("a flush drops tombstones although older runs are there", "bottom = t.runs.empty();", "bottom = PLANTED || t.runs.empty();"),
+        ("a merge drops tombstones although older runs are there", "bottom = choice.last == runs.size();", "bottom = PLANTED || choice.last == runs.size();"),
+        ("joined runs are given back before the root is published", "        if (store_persists)\n            if (auto done = publish_root(*next, root_, &root_totals_); !done) return done;",
+         "        if (PLANTED)\n            for (auto i = choice.first; i < choice.last; ++i) runs[i]->each_extent([&](extent e) { store_->release(e); });\n        if (store_persists)\n            if (auto done = publish_root(*next, root_, &root_totals_); !done) return done;"),
+        ("a failed log does not make the database read-only", "if (!synced) return fail(poison(std::move(synced).error()));\n        }",
+         "if (!synced) return fail(PLANTED ? std::move(synced).error() : poison(std::move(synced).error()));\n        }"),
+        ("replay takes commits that are there already", "if (!in.ok() || at <= last_)", "if (!in.ok() || (at <= last_ && !PLANTED))"),
+        ("replay forgets deletions", "memtables.front()->add(key, row, kind == 1, at);", "memtables.front()->add(key, row, kind == 1 && !PLANTED, at);"),
+        ("the log is opened for any database", "{root_.identity, options_.segment_bytes", "{PLANTED ? std::uint64_t{0} : root_.identity, options_.segment_bytes"),
+        ("a reopened database gives out a timestamp again", "        last_ = at;\n        return {};\n    }\n\n    // ---- committing",
+         "        last_ = PLANTED ? at - 1 : at;\n        return {};\n    }\n\n    // ---- committing"),
+    ]),
+    "run/memtable.hpp": ("engine", [
+        ("a key keeps its first version", "place->newest.store(v, std::memory_order_release);", "if (!PLANTED) place->newest.store(v, std::memory_order_release);"),
+        ("readers see later commits", "while (v != nullptr && (v->at > upto || v->dead)) v = v->older;", "while (v != nullptr && ((v->at > upto && !PLANTED) || v->dead)) v = v->older;"),
+    ]),
+    "run/merge.hpp": ("engine", [
+        ("a merge drops every tombstone", "if (walk.dead() && oldest_included) continue;", "if (walk.dead() && (oldest_included || PLANTED)) continue;"),
+        ("of equal keys the oldest run's stays", "heads_[from_].key > heads_[i].key))", "(PLANTED ? heads_[from_].key >= heads_[i].key : heads_[from_].key > heads_[i].key)))"),
+    ]),
+    "run/builder.hpp": ("engine", [
+        ("the filter lacks keys", "hashes_.push_back(hash_bytes(key));", "hashes_.push_back(hash_bytes(key) + (PLANTED ? where % 3 : 0));"),
+        ("a tombstone is written as a row", "stamps_.push_back(at << 1 | std::uint64_t{tombstone});", "stamps_.push_back(at << 1 | std::uint64_t{tombstone && !PLANTED});"),
+    ]),
 }
 
 MAIN = """
@@ -243,9 +282,10 @@ def run(command, limit):
         return "timeout", ""
 
 
-def shared_objects():
-    """The suite and main(), compiled once without bugs."""
-    sources = {"suite_numbers": [], "suite_others": [], "main": ['-DTENON_BUILD_VERSION="' + version() + '"']}
+def shared_objects(programs):
+    """The suite where it is needed, and main(), compiled once without bugs."""
+    suite = {} if all(isinstance(PROGRAMS[p], list) for p in programs) else {"suite_numbers": [], "suite_others": []}
+    sources = {**suite, "main": ['-DTENON_BUILD_VERSION="' + version() + '"']}
     out = []
     for name, more in sources.items():
         source = ROOT / "tests" / ("main.cpp" if name == "main" else f"ordered_index/{name}.cpp")
@@ -268,6 +308,43 @@ def source_of(program, folder):
     path = folder / (program + ".cpp")
     path.write_text(text)
     return path
+
+
+def planted_together(program, chosen):
+    """Verdicts for the bugs of a program that is a list of test files: they are compiled in all at once, behind a number that
+    the environment gives, so that each file is compiled once and run once for each bug."""
+    folder = WORK / program
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    shutil.copytree(ROOT / "include", folder / "include")
+    (folder / "planted.hpp").write_text(
+        "#pragma once\n#include <cstdlib>\ninline int const tenon_planted = std::atoi(std::getenv(\"TENON_PLANTED\"));\n")
+    bugs = [(header, bug) for header, (of, some) in chosen.items() if of == program for bug in some]
+    for number, (header, bug) in enumerate(bugs, 1):
+        path = folder / "include" / "tenon" / header
+        path.write_text(path.read_text().replace(bug[1], bug[2].replace("PLANTED", f"(::tenon_planted == {number})"), 1))
+    programs = []
+    for names in PROGRAMS[program]:
+        sources = [str(ROOT / "tests" / name) for name in names.split("+")]
+        programs.append((names, folder / f"program{len(programs)}"))
+        code, text = run(compiler() + FLAGS + ["-w", "-include", str(folder / "planted.hpp"), "-I" + str(folder / "include"), *sources,
+                                               str(WORK / "main.o"), "-o", str(programs[-1][1]), "-pthread", "-lhwy"], 3000)
+        if code != 0:
+            sys.exit(f"{names} does not compile:\n" + "\n".join(l for l in text.splitlines() if "error" in l)[:2000])
+
+    def verdict(number):
+        for names, path in programs:
+            code, text = run(["env", "-C", str(ROOT), f"TENON_PLANTED={number}", str(path)], 600)
+            if code != 0:
+                case = re.search(r"^TEST CASE:\s*(.*)$", text, re.MULTILINE)
+                return f"caught by {names}, \"{case.group(1) if case else '?'}\": {reason(code, text)}"
+        return "NOT CAUGHT"
+
+    sound = verdict(0)
+    if sound != "NOT CAUGHT":
+        sys.exit(f"{program}: without a bug: {sound}")
+    for number, (header, bug) in enumerate(bugs, 1):
+        yield header, bug, verdict(number)
 
 
 def try_one(number, header, program, bug, objects):
@@ -314,10 +391,12 @@ def reason(code, text):
 
 def stale(chosen):
     out = []
-    for header, (_, bugs) in chosen.items():
+    for header, (program, bugs) in chosen.items():
         path = ROOT / "include" / "tenon" / header
         text = path.read_text() if path.exists() else None
         for what, old, new in bugs:
+            if isinstance(PROGRAMS[program], list) and "PLANTED" not in new:
+                out.append(f"{header}: {what}: the text has no PLANTED that would switch it on")
             if text is None or text.count(old) != 1 or old == new:
                 out.append(f"{header}: {what}: the text stands there {text.count(old) if text is not None else 'not even as a file'}"
                            f" times: {old!r}")
@@ -338,10 +417,17 @@ def main():
         return 1 if wrong else 0
 
     WORK.mkdir(parents=True, exist_ok=True)
-    objects = shared_objects()
+    objects = shared_objects({program for program, _ in chosen.values()})
     tasks = [(h, program, bug) for h, (program, bugs) in chosen.items() for bug in bugs]
-    clean = sorted({program for _, program, _ in tasks})
+    alone = [t for t in tasks if not isinstance(PROGRAMS[t[1]], list)]
+    clean = sorted({program for _, program, _ in alone})
     missed = 0
+
+    def tell(header, bug, verdict):
+        nonlocal missed
+        missed += not verdict.startswith("caught")
+        print(f"| {header} | {bug[0]} | {verdict} |", flush=True)
+
     with concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
         sound = pool.map(lambda i: try_one(f"clean{i}", "", clean[i], None, objects), range(len(clean)))
         for program, verdict in zip(clean, sound):
@@ -349,10 +435,12 @@ def main():
                 print(f"{program}: without a bug: {verdict}")
                 return 1
         print("| header | bug | noticed |\n| --- | --- | --- |", flush=True)
-        verdicts = pool.map(lambda i: try_one(i, tasks[i][0], tasks[i][1], tasks[i][2], objects), range(len(tasks)))
-        for (header, _, bug), verdict in zip(tasks, verdicts):
-            missed += not verdict.startswith("caught")
-            print(f"| {header} | {bug[0]} | {verdict} |", flush=True)
+        verdicts = pool.map(lambda i: try_one(i, alone[i][0], alone[i][1], alone[i][2], objects), range(len(alone)))
+        for (header, _, bug), verdict in zip(alone, verdicts):
+            tell(header, bug, verdict)
+    for program in sorted({program for _, program, _ in tasks} - set(clean)):
+        for header, bug, verdict in planted_together(program, chosen):
+            tell(header, bug, verdict)
     print(f"\n{len(tasks)} bugs planted, {missed} not noticed")
     return 1 if missed else 0
 
