@@ -42,7 +42,7 @@ blobs_db::options amounts() {
     std::printf("%s\n", why.c_str());
     std::exit(77);
 }
-int failures = 0;
+int  failures = 0;
 bool check(bool holds, std::string const& what) {
     if (!holds) {
         ++failures;
@@ -58,17 +58,17 @@ struct small_disk {
     explicit small_disk(int mebibytes) {
         auto made = (std::filesystem::temp_directory_path() / "tenon_full_XXXXXX").string();
         if (::mkdtemp(made.data()) == nullptr) skip("no temporary folder can be made");
-        folder            = made;
-        mount             = folder / "mounted";
-        auto const image  = (folder / "image").string();
-        auto const log    = (folder / "log").string();
-        auto const run    = [&](std::string const& command) {
+        folder           = made;
+        mount            = folder / "mounted";
+        auto const image = (folder / "image").string();
+        auto const log   = (folder / "log").string();
+        auto const run   = [&](std::string const& command) {
             return std::system((command + " >" + log + " 2>&1").c_str()) == 0;
         };
         std::filesystem::create_directory(mount);
-        bool const there = run("truncate -s " + std::to_string(mebibytes) + "M " + image + " && mkfs.ext4 -q -F -m 0 " +
-                               image) &&
-                           run("mount -o loop " + image + " " + mount.string());
+        bool const there =
+            run("truncate -s " + std::to_string(mebibytes) + "M " + image + " && mkfs.ext4 -q -F -m 0 " + image) &&
+            run("mount -o loop " + image + " " + mount.string());
         if (!there) {
             std::filesystem::remove_all(folder);
             skip("no ext4 can be mounted from a file here: mkfs.ext4 is missing, or the kernel does not allow it");
@@ -113,7 +113,7 @@ tenon::result<tenon::timestamp> put(blobs_db& db, std::uint64_t id) {
 /// Commits until the disk is full, `times` times, with room made in between; then opens again and looks.
 void run(small_disk const& disk, bool with_flushes) {
     auto const path = (disk.mount / (with_flushes ? "flushed.db" : "logged.db")).string(), ballast = path + ".ballast";
-    auto       o    = amounts();
+    auto       o = amounts();
     if (!with_flushes) o.memtable_bytes = {64 << 20};  // the log alone fills the disk
     std::optional<tenon::result<blobs_db>> db;
     std::uint64_t                          last = 0;

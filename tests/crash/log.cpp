@@ -143,7 +143,7 @@ TEST_CASE("a clock that goes back costs no record") {
                                                                                           "log", log_options);
         REQUIRE(log);
         tenon::testing::report r;
-        auto const found = log_workload<tenon::segmented_wal<tenon::sync_interval>, 1, 1>::read(*log, r);
+        auto const             found = log_workload<tenon::segmented_wal<tenon::sync_interval>, 1, 1>::read(*log, r);
         REQUIRE(found);
         CHECK(r.passed());
         CHECK(found->size() == (kept == simulated_files::kept::finished ? 40 : found->size()));

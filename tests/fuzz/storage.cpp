@@ -38,9 +38,7 @@ byte_vector read_file(memory_files fs, std::string const& path) {
     return out;
 }
 /// Refused: that is fine when it says why.
-outcome refused(tenon::error const& e) {
-    return {false, e.message.empty() ? "an error without a sentence" : ""};
-}
+outcome refused(tenon::error const& e) { return {false, e.message.empty() ? "an error without a sentence" : ""}; }
 
 // ---- logs ------------------------------------------------------------------------------------------------------------------
 
@@ -62,11 +60,13 @@ outcome run_log(byte_view input) {
     memory_files fs;
     (void)fs.make_directory("/log");
     for (int i = 0; i < 4 && input.size() >= 2; ++i) {
-        auto const n = std::min<std::size_t>(tenon::load<std::uint16_t>(input.data()) * std::size_t{64}, input.size() - 2);
+        auto const n =
+            std::min<std::size_t>(tenon::load<std::uint16_t>(input.data()) * std::size_t{64}, input.size() - 2);
         auto const bytes = input.subspan(2, n);
         // Named as its header says, so that more than names are tried.
         auto number = std::to_string(bytes.size() >= 32 ? tenon::load<std::uint64_t>(bytes.data() + 24) : 0);
-        write_file(fs, "/log/" + std::string(20 - std::min<std::size_t>(20, number.size()), '0') + number + ".log", bytes);
+        write_file(fs, "/log/" + std::string(20 - std::min<std::size_t>(20, number.size()), '0') + number + ".log",
+                   bytes);
         input = input.subspan(2 + n);
     }
     auto reader      = log_options;
@@ -94,7 +94,8 @@ std::vector<byte_vector> log_seeds() {
         auto         log = log_type::open(fs, "/log", log_options);
         (void)records_of(*log);
         for (int i = 0; i < records; ++i)
-            (void)log->sync(*log->append(tenon::as_bytes(std::string(static_cast<std::size_t>(1 + i * 37 % 500), 'r'))));
+            (void)log->sync(
+                *log->append(tenon::as_bytes(std::string(static_cast<std::size_t>(1 + i * 37 % 500), 'r'))));
         byte_vector input;
         for (auto const names = *fs.list("/log"); auto const& name : names) {
             if (!name.ends_with(".log")) continue;
@@ -196,11 +197,11 @@ std::vector<byte_vector> slot_seeds() {
 
 /// Input: operations. Free space is never given out twice, in any order of writes, releases, roots and reopening.
 outcome run_space(byte_view input) {
-    memory_files                                                fs;
-    std::vector<std::pair<tenon::extent, std::byte>>            live;
-    std::optional<store_of<plain_pages>>                        s;
-    std::uint8_t                                                number = 0;
-    auto const all = [&] {
+    memory_files                                     fs;
+    std::vector<std::pair<tenon::extent, std::byte>> live;
+    std::optional<store_of<plain_pages>>             s;
+    std::uint8_t                                     number = 0;
+    auto const                                       all    = [&] {
         std::vector<tenon::extent> out;
         for (auto const& [e, b] : live) out.push_back(e);
         return out;
@@ -287,9 +288,9 @@ outcome run_database(byte_view input) {
     write_file(fs, "/db", input);
     auto db = tenon::open<spots_db>("/db", db_options(fs));
     if (!db) return refused(db.error());
-    auto const view    = db->snapshot();
-    bool       silent  = false;
-    auto const listen  = [&](auto stream) {
+    auto const view   = db->snapshot();
+    bool       silent = false;
+    auto const listen = [&](auto stream) {
         for (int i = 0; i < 1000; ++i) {
             auto row = stream.next();
             if (!row) silent = silent || row.error().message.empty();
@@ -317,10 +318,12 @@ std::vector<byte_vector> database_seeds() {
             for (int r = 0; r < runs; ++r) {
                 auto tx = db->begin();
                 for (std::uint64_t i = 0; i < 9; ++i)
-                    (void)tx.upsert(spot{i, i % 2 != 0 ? "north side" : "south", random.between(-5, 5),
-                                         {static_cast<double>(random.between(-170, 170)),
-                                          static_cast<double>(random.between(-80, 80))},
-                                         {static_cast<float>(random.below(9)), 1}});
+                    (void)tx.upsert(spot{
+                        i,
+                        i % 2 != 0 ? "north side" : "south",
+                        random.between(-5, 5),
+                        {static_cast<double>(random.between(-170, 170)), static_cast<double>(random.between(-80, 80))},
+                        {static_cast<float>(random.below(9)), 1}});
                 if (r == 1) (void)tx.template erase<spot>(std::uint64_t{3});
                 (void)tx.commit();
                 (void)db->flush();

@@ -329,7 +329,7 @@ struct posix_files {
     [[gnu::cold]] result<direct_file> open_direct(std::string const& path) {
         std::size_t block = 4096;
 #if defined(RWF_DSYNC) && defined(O_DIRECT)
-        auto       name = path;  // copied before there is anything to close
+        auto       copy = path;  // copied before there is anything to close
         auto const fd   = detail::posix_retry([&] { return ::open(path.c_str(), O_CLOEXEC | O_RDWR | O_DIRECT); });
         if (fd >= 0) {
             bool direct = true;
@@ -340,7 +340,7 @@ struct posix_files {
                 block  = std::max<std::size_t>({block, info.stx_dio_offset_align, info.stx_dio_mem_align});
             }
 #endif
-            if (direct) return direct_file(file(fd, true, std::move(name)), block, write_mode::direct);
+            if (direct) return direct_file(file(fd, true, std::move(copy)), block, write_mode::direct);
             detail::posix_locks::here().close(fd);
         }
 #endif
@@ -353,7 +353,7 @@ struct posix_files {
     [[gnu::cold]] result<file> open(std::string const& path, open_mode mode) {
         auto const flags =
             O_CLOEXEC | (mode == open_mode::read_only ? O_RDONLY : O_RDWR) | (mode == open_mode::create ? O_CREAT : 0);
-        auto       name = path;  // copied before there is anything to close
+        auto       copy = path;  // copied before there is anything to close
         auto const fd   = detail::posix_retry([&] { return ::open(path.c_str(), flags, 0644); });
         if (fd < 0) {
             auto const code = errno;
@@ -363,7 +363,7 @@ struct posix_files {
             if (code == ENOENT) return fail(errc::not_found, {"there is no file '", path, "'"});
             return detail::posix_failure(code, "cannot open '" + path + "'");
         }
-        file        opened(fd, mode != open_mode::read_only, std::move(name));
+        file        opened(fd, mode != open_mode::read_only, std::move(copy));
         struct stat info{};
         if (::fstat(fd, &info) != 0) return detail::posix_failure(errno, "cannot open '" + path + "'");
         if (S_ISDIR(info.st_mode)) return detail::posix_failure(EISDIR, "cannot open '" + path + "'");
