@@ -74,17 +74,16 @@ public:
         std::array<double, 3> nodes{};  // for each line
         auto const            looks = std::min<std::uint64_t>(64, lines_ / (2 * most) + 1);
         for (std::uint64_t i = 0; i < looks && lines_ > 1; ++i) {
-            held_ = 0, next_ = 1 + (lines_ - 1) / looks * i;
+            start_at(1 + (lines_ - 1) / looks * i);
             auto const base = projected_[layout_.end(next_ - 1) - 1] + 1;
             fill();
             unsigned equal = 0;  // which costs no nodes
-            while (equal < held_ && last_[equal] < base) ++equal;
+            while (equal < held_ && last()[equal] < base) ++equal;
             for (std::size_t kind = 0; kind < kinds.size() && equal < held_; ++kind)
-                nodes[kind] +=
-                    1.0 / line_node_builder::longest(kinds[kind], base, first_.data() + equal, last_.data() + equal,
-                                                     std::min(held_ - equal, line_node::most(kinds[kind])));
+                nodes[kind] += 1.0 / line_node_builder::longest(kinds[kind], base, first() + equal, last() + equal,
+                                                                std::min(held_ - equal, line_node::most(kinds[kind])));
         }
-        held_ = 0, next_ = 0;
+        start_at(0);
         auto const best = std::min_element(nodes.begin(), nodes.end());
         if (looks >= 8 && *best * few_lines > static_cast<double>(looks)) return node_kind::words;
         return kinds[static_cast<std::size_t>(best - nodes.begin())];
@@ -106,9 +105,9 @@ public:
         unsigned taken = 0;
         for (std::uint64_t start = 0, base = 0; start < lines_;) {
             fill();
-            out.nodes.push_back(line_node_builder::make(base, first_.data(), last_.data(), held_, start, kind,
-                                                        start + held_ == lines_, taken));
-            auto const reached = last_[taken - 1];
+            out.nodes.push_back(
+                line_node_builder::make(base, first(), last(), held_, start, kind, start + held_ == lines_, taken));
+            auto const reached = last()[taken - 1];
             drop(taken);
             start += taken;
             for (unsigned equal = 1; equal > 0; start += equal)
@@ -122,35 +121,43 @@ public:
 
 private:
     static constexpr unsigned most      = line_node_builder::most;
-    static constexpr unsigned few_lines = 20;
+    static constexpr unsigned few_lines = 20, room = 8 * most;
+
+    std::uint64_t const* first() const noexcept { return ends_[0].data() + front_; }
+    std::uint64_t const* last() const noexcept { return ends_[1].data() + front_; }
 
     /// Lets go of the first n lines held, and holds at least one if there is one.
     void drop(unsigned n) {
-        std::copy(first_.begin() + n, first_.begin() + held_, first_.begin());
-        std::copy(last_.begin() + n, last_.begin() + held_, last_.begin());
-        held_ -= n;
+        front_ += n, held_ -= n;
         if (held_ == 0) fill();
     }
     /// Lets go of the lines at the front that end with this key, or before; how many those are. The last line of all stays.
     unsigned drop_up_to(std::uint64_t key) {
         auto const held = next_ == lines_ ? held_ - (held_ > 0 ? 1 : 0) : held_;
         unsigned   n    = 0;
-        while (n < held && last_[n] <= key) ++n;
+        while (n < held && last()[n] <= key) ++n;
         drop(n);
         return n;
     }
+    /// Begins to hold lines from this one on.
+    void start_at(std::uint64_t line) { held_ = 0, front_ = 0, next_ = line; }
+    /// Holds as many lines as the largest node can, or all there are.
     void fill() {
+        if (front_ + most > room)
+            for (auto& end : ends_) std::copy(end.begin() + front_, end.begin() + front_ + held_, end.begin());
+        if (front_ + most > room) front_ = 0;
         for (; held_ < most && next_ < lines_; ++held_, ++next_) {
-            first_[held_] = projected_[layout_.begin(next_)];
-            last_[held_]  = projected_[layout_.end(next_) - 1];
+            ends_[0][front_ + held_] = projected_[layout_.begin(next_)];
+            ends_[1][front_ + held_] = projected_[layout_.end(next_) - 1];
         }
     }
 
-    projected_keys<Key>             projected_;
-    line_layout<Key>                layout_;
-    std::uint64_t                   lines_, next_ = 0;
-    std::array<std::uint64_t, most> first_{}, last_{};
-    unsigned                        held_ = 0;
+    projected_keys<Key> projected_;
+    line_layout<Key>    layout_;
+    std::uint64_t       lines_, next_ = 0;
+    std::array<std::array<std::uint64_t, room>, 2>
+             ends_{};  ///< of the lines held: their first and last keys, from front_ on
+    unsigned front_ = 0, held_ = 0;
 };
 
 }  // namespace detail
