@@ -10,7 +10,7 @@ int main() {
     tenon::placed_vector<std::uint64_t> keys;  // a std::vector on huge pages; any vector, array or span will do
     for (std::uint64_t i = 0; i < 1'000'000; ++i) keys.push_back(i * i);
 
-    auto index = tenon::hybrid<>::over(keys);  // borrows the keys, owns about a fifth of a byte for each
+    auto index = tenon::hybrid<>::over(keys);  // borrows the keys, owns about a tenth of a byte for each
     if (!index) return std::fprintf(stderr, "%s\n", index.error().message.c_str()), 1;
 
     auto const at = index->find(123'456ULL * 123'456ULL);
