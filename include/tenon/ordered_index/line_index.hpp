@@ -394,7 +394,6 @@ private:
 
     void batch_some(std::span<Key const> ks, std::uint64_t* out) const {
         std::array<std::uint64_t, width> p{}, at;
-        std::array<line_pair, width>     lines;
         auto const                       m = ks.size();
         for (std::size_t j = 0; j < m; ++j) p[j] = space_(ks[j]);
         if (router_.levels() > 0) {
@@ -436,28 +435,29 @@ private:
             for (std::size_t j = 0; j < m; ++j) out[j] = finish_one(at[j], ks[j]);
             return;
         }
+        std::array<std::uint64_t, width> second;
         for (std::size_t j = 0; j < m; ++j) {
-            lines[j] = lines_of(at[j], p[j]);
-            prefetch_line(lines[j].first);
+            auto const lines = lines_of(at[j], p[j]);
+            at[j] = lines.first, second[j] = lines.second;
+            prefetch_line(at[j]);
         }
         // A second line is read for those keys alone that the first one leaves open.
         std::array<std::size_t, width> open{};
         std::size_t                    left = 0;
         for (std::size_t j = 0; j < m; ++j) {
-            auto const pair = lines[j];
-            if (pair.first < whole_ || pair.second >= whole_end_) [[unlikely]] {
-                out[j] = finish_at_edge(pair, ks[j]);
+            if (at[j] < whole_ || second[j] >= whole_end_) [[unlikely]] {
+                out[j] = finish_at_edge({at[j], second[j]}, ks[j]);
                 continue;
             }
-            auto const from = pair.first * layout::line;
+            auto const from = at[j] * layout::line;
             auto const less = less_at(from, ks[j]);
-            bool const more = less == layout::line && pair.second != pair.first;
+            bool const more = less == layout::line && second[j] != at[j];
             out[j]          = checked(from + less - layout_.lead, ks[j]);
             open[left]      = j;
             left += more ? 1 : 0;
-            prefetch_line(more ? pair.second : pair.first);
+            prefetch_line(more ? second[j] : at[j]);
         }
-        for (std::size_t i = 0; i < left; ++i) out[open[i]] = finish_one(lines[open[i]].second, ks[open[i]]);
+        for (std::size_t i = 0; i < left; ++i) out[open[i]] = finish_one(second[open[i]], ks[open[i]]);
     }
 
     key_tree         tree_;

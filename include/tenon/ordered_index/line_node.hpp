@@ -176,7 +176,12 @@ inline namespace TENON_SIMD_FLAGS {
 
 /// The lines of a node in which lower_bound(p) may stand: first <= second, whatever the bytes. Kind is that of the index; any node may be of
 /// words. Precondition: p >= node.base, or the node is of words.
+///
+/// Always inline: a call would return the pair through memory in two halves, and who loads both at once waits for all loads before.
 template <node_kind Kind>
+#if defined(__GNUC__)
+[[gnu::always_inline]]
+#endif
 inline line_pair find_lines(line_node const& node, std::uint64_t p) noexcept {
     auto const start = node.start();
     if constexpr (Kind == node_kind::bits) {
