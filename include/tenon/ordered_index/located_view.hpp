@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tenon/core/contract.hpp"
+#include "tenon/ordered_index/index_report.hpp"
 #include "tenon/ordered_index/last_mile.hpp"
 #include "tenon/ordered_index/queries.hpp"
 #include "tenon/ordered_index/sorted_keys.hpp"
@@ -12,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <utility>
 
 namespace tenon {
@@ -26,6 +28,7 @@ namespace tenon {
 /// | `l.prefetch(place)` | asks for its cache lines |
 /// | `l.window(place, p)` | [first, last], 0 <= first <= last <= keys, that holds the first position whose projection is not less than p |
 /// | `l.validate(projected)` | checks every invariant against the keys, O(n) |
+/// | `l.stats()`, `l.describe()` | may be left out: what it is made of, for the view's stats() and explain() |
 template <class L>
 concept locator = requires(L const l, std::uint64_t p, byte_view bytes, index_header const& header,
                            projected_keys<std::uint64_t> const& keys) {
@@ -92,6 +95,18 @@ public:
         return locator_.validate(projected_keys<Key>(this->keys()));
     }
     Locator const& locator() const noexcept { return locator_; }
+
+    auto stats() const
+    requires requires(Locator const& l) { l.stats(); }
+    {
+        return locator_.stats();
+    }
+    /// Sizes, errors and expected cache lines, as text of several lines. Looks up at most 65,536 of the keys.
+    std::string explain() const
+    requires requires(Locator const& l) { l.describe(); }
+    {
+        return detail::explain_index(*this, Locator::name, LastMile::name, locator_.describe());
+    }
 
 private:
     static constexpr std::size_t width = 64;

@@ -57,6 +57,11 @@ public:
         auto const& head = store_.head();
         return {store_.keys(), head.segments, head.width, store_.tree().levels(), store_.bytes(head.segments)};
     }
+    detail::index_parts describe() const {
+        auto const s = stats();
+        return {s.model_bytes, static_cast<double>(s.tree_levels + 1),
+                store_.describe() + sentence({"tree: ", s.tree_levels, " levels\n"})};
+    }
 
 private:
     explicit pgm_locator(detail::segment_store store) noexcept : store_(std::move(store)) {}

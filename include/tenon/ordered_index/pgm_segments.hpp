@@ -5,6 +5,8 @@
 #include "tenon/core/bytes.hpp"
 #include "tenon/core/result.hpp"
 #include "tenon/ordered_index/concept.hpp"
+#include "tenon/ordered_index/corridor_sieve.hpp"
+#include "tenon/ordered_index/index_report.hpp"
 #include "tenon/ordered_index/key_tree.hpp"
 #include "tenon/ordered_index/sorted_keys.hpp"
 
@@ -15,6 +17,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -42,6 +45,10 @@ struct segment_slope {
     }
 
     static constexpr std::uint64_t limit = std::uint64_t{1} << 62;
+
+    double value() const noexcept {
+        return static_cast<double>(mantissa) / static_cast<double>(std::uint64_t{1} << shift) / 2;
+    }
 
     /// floor(d * slope), held to 2^62.
     std::uint64_t times(std::uint64_t d) const noexcept {
@@ -93,14 +100,38 @@ void prove_segment(segment_piece& piece, Keys const& keys, std::uint64_t end) {
     std::int64_t least = static_cast<std::int64_t>(piece.rank), most = least;
     auto         with_gap = end;
     while (with_gap > piece.rank && keys[with_gap - 1] == piece.last) --with_gap;
-    for (auto i = piece.rank; i < with_gap; ++i) {
-        auto const d     = keys[i] - origin;
+    auto const see = [&](std::uint64_t i, std::uint64_t key) {
+        auto const d     = key - origin;
         auto const rank  = static_cast<std::int64_t>(i);
         auto const below = rank - static_cast<std::int64_t>(slope.inside(d));
         auto const above = rank + 1 - static_cast<std::int64_t>(slope.inside(d + 1));
         least            = below < least ? below : least;
         most             = above > most ? above : most;
+    };
+    auto i = piece.rank;
+    if constexpr (deviations::quick) {
+        // Rounding down moves a bound by less than one, so that only keys which deviate about as much as any count.
+        std::array<std::uint64_t, deviations::block> block;
+        deviations                                   line(origin, slope.value());
+        auto const                                   whole = i + (with_gap - i) / block.size() * block.size();
+        auto const                                   fill  = [&](std::uint64_t from) {
+            for (std::size_t j = 0; j < block.size(); ++j) block[j] = keys[from + j];
+            return static_cast<double>(from - piece.rank);
+        };
+        for (auto from = i; from < whole; from += block.size()) {
+            auto const rank = fill(from);
+            line.note(block.data(), rank);
+        }
+        auto const low = line.least() + 1.25, high = line.most() - 1.25;
+        for (; i < whole; i += block.size()) {
+            auto const rank = fill(i);
+            for (auto left = line.beyond(block.data(), rank, low, high); left != 0; left &= left - 1) {
+                auto const j = static_cast<unsigned>(std::countr_zero(left));
+                see(i + j, block[j]);
+            }
+        }
     }
+    for (; i < with_gap; ++i) see(i, keys[i]);
     if (with_gap < end)
         least = std::min(
             least, static_cast<std::int64_t>(with_gap) - static_cast<std::int64_t>(slope.inside(piece.last - origin)));
@@ -120,7 +151,8 @@ struct segment_point {
 ///   start(x, rank); add(x, rank, low): whether a piece can go on to a point that it must not pass below `low` - epsilon;
 ///   slope(): of the piece, in 1 / 2^64; joins: whether a piece begins at the last point of the one before. If so,
 ///   split(point): where the next piece begins when `point` was refused; else it begins at the point, and there is
-///   covers(x, rank): true only when add(x, rank, rank) would be true and change nothing; x may be a duplicate, too.
+///   covers(x, rank): true only when add(x, rank, rank) would be true and change nothing; x may be a duplicate, too;
+///   wide(), add_block(keys, n, before, rank): many keys that differ, at once.
 template <class Corridor, class Keys>
 class segment_cutter {
 public:
@@ -134,6 +166,8 @@ public:
         if (n == 0) return {};
         begin({keys_[0], 0});
         for (std::uint64_t i = 1; i < n;) {
+            if constexpr (!Corridor::joins)
+                if (i >= blocks_from_ && (i = take_blocks(i)) == n) break;
             std::uint64_t const x = keys_[i];
             if (covers(x, i)) {
                 ++i;
@@ -142,6 +176,7 @@ public:
                 ++i;
             } else {
                 while (i < n && keys_[i] == x) ++i;
+                distinct_ = i;
                 if (i < n && keys_[i] - x > 1) take(x + 1, i, i - 1);
             }
         }
@@ -150,13 +185,47 @@ public:
     }
 
 private:
+    static constexpr unsigned context = 16, large = 64, small = 8;
+
+    /// Takes blocks of keys that differ, from rank i on; returns the first rank that it did not take. A block that is refused is halved: the
+    /// piece ends in it.
+    std::uint64_t take_blocks(std::uint64_t i) {
+        for (;;) {
+            auto const known = i - std::max(start_.rank, distinct_);
+            auto const end   = std::min(keys_.size(), limit_);
+            auto const room  = i < end ? end - i : 0;
+            auto const fits = std::min({room, std::max(i - start_.rank, span_before_) / 2, std::uint64_t{block_size_}});
+            if (known == 0 || fits < small || !corridor_.wide()) return i;
+            auto const n     = static_cast<unsigned>(std::bit_floor(fits));
+            auto const front = std::min<std::uint64_t>(context, i);
+            for (std::uint64_t j = 0; j < front + n; ++j) block_[context - front + j] = keys_[i - front + j];
+            auto const went = corridor_.add_block(block_.data() + context, n,
+                                                  static_cast<unsigned>(std::min<std::uint64_t>(context, known)), i);
+            if (went == Corridor::block::taken) {
+                i += n;
+                block_size_ = ends_ ? n / 2 : std::min(2 * n, large);
+                pause_      = small;
+            } else {
+                ends_ |= went == Corridor::block::refused;
+                block_size_ = std::max(n / 2, small);
+                if (n > small) continue;
+                pause_       = went == Corridor::block::repeats ? std::min(2 * pause_, 64 * small) : small;
+                blocks_from_ = i + pause_;
+                return i;
+            }
+        }
+    }
     bool covers(std::uint64_t x, std::uint64_t rank) const noexcept {
         if constexpr (Corridor::joins) return false;
         else return rank < limit_ && corridor_.covers(x, rank);
     }
     void begin(segment_point at) {
-        start_ = at;
-        limit_ = at.rank + most_ranks;
+        span_before_ = at.rank - start_.rank;
+        start_       = at;
+        limit_       = at.rank + most_ranks;
+        blocks_from_ = 0;
+        block_size_  = large;
+        ends_        = false;
         corridor_.start(at.x, at.rank);
     }
     void take(std::uint64_t x, std::uint64_t rank, std::uint64_t low) {
@@ -175,11 +244,15 @@ private:
         pieces_.push_back(piece);
     }
 
-    Keys const&                keys_;
-    Corridor                   corridor_;
-    segment_point              start_{};
-    std::uint64_t              limit_ = 0;
-    std::vector<segment_piece> pieces_;
+    Keys const&   keys_;
+    Corridor      corridor_;
+    segment_point start_{};
+    std::uint64_t limit_ = 0, span_before_ = 0;
+    std::uint64_t blocks_from_ = 0, distinct_ = 0;
+    unsigned      block_size_ = large, pause_ = small;
+    bool          ends_ = false;  ///< the piece, within the next 2 * block_size_ keys
+    std::array<std::uint64_t, context + large + context> block_{};
+    std::vector<segment_piece>                           pieces_;
 };
 
 /// Behind the index_header; what routes to the segments lies behind the records.
@@ -276,6 +349,13 @@ public:
     segment_head const& head() const noexcept { return head_; }
     key_tree const&     tree() const noexcept { return tree_; }
     void                prefetch_record(std::uint64_t place) const noexcept { tenon::prefetch(records_ + place); }
+
+    /// A line for an index_report.
+    std::string describe() const {
+        double const n = static_cast<double>(keys_), m = static_cast<double>(head_.segments);
+        return "pieces: " + grouped(head_.segments) + " of 17 bytes, " + short_number(m == 0 ? 0 : n / m) +
+               " keys each; windows of " + grouped(head_.width + 1) + " positions\n";
+    }
 
     /// Of a place in [0, segments]: what the locator of a located_view gives.
     position_range window(std::uint64_t place, std::uint64_t p) const noexcept {

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -106,6 +107,17 @@ public:
     radix_spline_stats stats() const noexcept {
         auto const& head = store_.head();
         return {store_.keys(), head.segments, head.width, table_.layout().bins, table_.crowded_bins(), bytes_};
+    }
+    detail::index_parts describe() const {
+        auto const s     = stats();
+        double     asked = 0;  // the tree, for so many of the knots
+        for (auto knot : store_.tree().separators()) asked += table_.asks_tree(knot) ? 1 : 0;
+        double const share = s.knots == 0 ? 0 : asked / static_cast<double>(s.knots), levels = store_.tree().levels();
+        double const table = s.table_bins == 0 ? 0 : 1;
+        return {bytes_, table + share * levels + (1 - share) + 1,
+                store_.describe() + "table: " + detail::grouped(s.table_bins) + " bins; " +
+                    detail::short_number(100 * share) + " % of the knots are left to a tree of " +
+                    std::to_string(store_.tree().levels()) + " levels\n"};
     }
 
 private:

@@ -77,14 +77,13 @@ public:
 
     /// Number of separators less than p.
     std::uint64_t lower(key_tree const& tree, std::uint64_t p) const noexcept {
-        if (shape_.bins > 0) [[likely]] {
-            auto const x     = p < shape_.low ? 0 : (p - shape_.low) >> shape_.shift;
-            auto const entry = entries_[x < shape_.bins ? x : shape_.bins - 1];
-            if (entry <= last_) [[likely]]
-                return entry + tree.less_of_eight(entry, p);
-        }
+        auto const from = entry(p);
+        if (from <= last_) [[likely]]
+            return from + tree.less_of_eight(from, p);
         return tree.lower(p);
     }
+    /// Whether p is left to the tree.
+    bool         asks_tree(std::uint64_t p) const noexcept { return entry(p) > last_; }
     shape const& layout() const noexcept { return shape_; }
     /// How many of its bins are left to the tree, O(bins).
     std::uint64_t crowded_bins() const noexcept {
@@ -100,6 +99,12 @@ public:
     }
 
 private:
+    std::uint32_t entry(std::uint64_t p) const noexcept {
+        if (shape_.bins == 0) [[unlikely]]
+            return crowded;
+        auto const x = p < shape_.low ? 0 : (p - shape_.low) >> shape_.shift;
+        return entries_[x < shape_.bins ? x : shape_.bins - 1];
+    }
     /// Each entry: the first separator to compare with, at most n - 8. Returns how many separators lie in bins that are not crowded.
     static std::uint64_t fill(shape s, std::span<std::uint64_t const> separators, std::vector<std::uint32_t>& entries) {
         auto const bin = [&](std::uint64_t p) { return p < s.low ? 0 : std::min((p - s.low) >> s.shift, s.bins - 1); };

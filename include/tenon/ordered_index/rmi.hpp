@@ -8,37 +8,14 @@
 #include "tenon/ordered_index/rmi_build.hpp"
 #include "tenon/ordered_index/rmi_layers.hpp"
 #include "tenon/ordered_index/rmi_options.hpp"
-#include "tenon/ordered_index/rmi_report.hpp"
 #include "tenon/ordered_index/sorted_keys.hpp"
 
 #include <cstdint>
 #include <span>
-#include <string>
 #include <string_view>
 #include <utility>
 
 namespace tenon {
-
-/// Look-ups over a model's bytes and the keys it was built from; both must outlive the view. Copies are cheap. Answers are right
-/// even when the model's bytes are hostile.
-template <class Models, class LastMile, index_key Key>
-class rmi_view : public located_view<rmi_locator<Models>, Key, LastMile> {
-    using base = located_view<rmi_locator<Models>, Key, LastMile>;
-
-public:
-    /// O(1). The bytes are untrusted; they must be aligned to 8, and look-ups are fastest when they are aligned to 64.
-    static result<rmi_view> open(byte_view model, std::span<Key const> keys) {
-        auto opened = base::open(model, keys);
-        if (!opened) return fail(std::move(opened).error());
-        return rmi_view(*std::move(opened));
-    }
-    rmi_stats stats() const { return this->locator().stats(); }
-    /// Sizes, errors and expected cache lines, as text of several lines.
-    std::string explain() const { return detail::explain_rmi(this->locator(), LastMile::name, sizeof(Key)); }
-
-private:
-    explicit rmi_view(base&& opened) : base(std::move(opened)) {}
-};
 
 /// rmi - a root model picks a model, that one another, the last one a window of positions, a short search finishes.
 ///
@@ -85,7 +62,7 @@ public:
     static constexpr std::string_view name = locator::name;
 
     template <index_key Key>
-    using view = rmi_view<models, typename recipe::last_mile, Key>;
+    using view = located_view<locator, Key, typename recipe::last_mile>;
 
     /// The model's bytes.
     template <index_key Key>

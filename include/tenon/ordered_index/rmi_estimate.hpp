@@ -2,8 +2,8 @@
 // What an rmi would cost, from a few of its leaves: only they are fitted.
 #pragma once
 
+#include "tenon/ordered_index/index_report.hpp"
 #include "tenon/ordered_index/rmi_build.hpp"
-#include "tenon/ordered_index/rmi_report.hpp"
 
 #include <algorithm>
 #include <array>

@@ -224,31 +224,29 @@ public:
     std::uint64_t leaves() const noexcept { return layers_.counts().back(); }
     rmi_stats     stats() const noexcept {
         rmi_stats s{keys_, leaves(), 0, 0, 0, bytes_};
-        each_leaf([&](std::uint64_t keys, std::uint64_t error) {
+        for (std::uint64_t i = 0; i < leaves(); ++i) {
+            auto const& leaf = layers_.leaf_at(i);
+            auto const  keys = leaf.keys_in(keys_), error = leaf.error(keys_);
             if (keys == 0) ++s.empty_leaves;
             else if (error > s.max_error) s.max_error = error;
             s.mean_error += static_cast<double>(error) * static_cast<double>(keys);
-        });
+        }
         if (keys_ > 0) s.mean_error /= static_cast<double>(keys_);
         return s;
     }
-    /// Calls visit(keys, error) for each leaf.
-    template <class Visit>
-    void each_leaf(Visit visit) const {
-        for (std::uint64_t i = 0; i < leaves(); ++i) {
-            auto const& leaf = layers_.leaf_at(i);
-            visit(leaf.keys_in(keys_), leaf.error(keys_));
-        }
-    }
-    /// Calls visit(model's name, models, bytes of each) for each layer, root first.
-    template <class Visit>
-    void each_layer(Visit visit) const {
+    detail::index_parts describe() const {
+        auto const          s = stats();
+        detail::index_parts out{bytes_, depth > 1 ? static_cast<double>(depth - 1) : 1.0, {}};
         [&]<std::size_t... I>(std::index_sequence<I...>) {
-            (visit(
-                 std::string_view(Models::name), layers_.counts()[I],
-                 I < layers::first_list ? sizeof(typename layers::root) : sizeof(typename layers::template record<I>)),
+            ((out.text += sentence({"layer ", I + 1, ": ", detail::grouped(layers_.counts()[I]),
+                                    layers_.counts()[I] == 1 ? " model " : " models ", std::string(Models::name),
+                                    " of ", record_bytes<I>, " bytes\n"})),
              ...);
         }(std::make_index_sequence<depth>{});
+        out.text += "leaves: " + detail::grouped(s.empty_leaves) + " of " + detail::grouped(s.leaves) +
+                    " empty; error at most " + detail::grouped(s.max_error) + ", on average " +
+                    detail::short_number(s.mean_error) + "\n";
+        return out;
     }
 
     /// Proves every invariant again, O(n).
@@ -278,6 +276,10 @@ public:
     }
 
 private:
+    template <std::size_t Layer>
+    static constexpr std::size_t record_bytes =
+        Layer < layers::first_list ? sizeof(typename layers::root) : sizeof(typename layers::template record<Layer>);
+
     rmi_locator(layers l, std::uint64_t keys, std::uint64_t bytes) noexcept : layers_(l), keys_(keys), bytes_(bytes) {}
 
     /// The keys of a leaf that has too many to say: all that follow and are sent to it.

@@ -4,6 +4,7 @@
 
 #include "tenon/core/contract.hpp"
 #include "tenon/ordered_index/concept.hpp"
+#include "tenon/ordered_index/index_report.hpp"
 #include "tenon/ordered_index/position_index.hpp"
 #include "tenon/ordered_index/queries.hpp"
 #include "tenon/ordered_index/sorted_keys.hpp"
@@ -12,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -62,6 +64,10 @@ struct sorted_array {
         /// Every position, and size() for "after the last".
         position_range window(Key const&) const noexcept { return {0, this->size() + 1}; }
         result<void>   validate() const { return check_sorted(this->keys()); }
+        /// Expected cache lines and the like, as text of several lines.
+        std::string explain() const {
+            return detail::explain_index(*this, name, last_mile::branchy::name, {sizeof(index_header), 0, {}});
+        }
 
     private:
         explicit view(std::span<Key const> keys) noexcept : position_queries<view, Key>(keys) {}

@@ -317,6 +317,10 @@ public:
     tune_candidate const&           chosen() const noexcept { return candidates_[chosen_]; }
     /// The same as a table: a star marks the chosen one.
     std::string report() const { return detail::tune_report(candidates_); }
+    /// The chosen one's own report.
+    std::string explain() const {
+        return visit([](auto const& index) { return index.explain(); });
+    }
     /// Calls visit(index) with the position_index inside.
     template <class Visit>
     decltype(auto) visit(Visit&& v) const {
