@@ -28,7 +28,7 @@ inline contract_handler set_contract_handler(contract_handler h) noexcept {
 }
 
 /// Checks a precondition in every build; `sentence` says what the caller must do.
-inline void expects(bool holds, char const* sentence, std::source_location where = std::source_location::current()) {
+constexpr void expects(bool holds, char const* sentence, std::source_location where = std::source_location::current()) {
     if (!holds) [[unlikely]] {
         detail::current_contract_handler.load()(sentence, where);
         std::abort();

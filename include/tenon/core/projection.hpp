@@ -79,7 +79,7 @@ inline constexpr std::size_t packed_size<std::tuple<A, B, T...>> =
 
 /// The key's bytes as one number, in its low bits.
 template <class K>
-wide_word packed(K const& k) noexcept {
+constexpr wide_word packed(K const& k) noexcept {
     if constexpr (word_key<K>) {
         return ordered_word(k);
     } else if constexpr (std::same_as<K, key_int128>) {
@@ -138,13 +138,13 @@ struct projection {
     static constexpr bool exact = word;
 
     /// False for NaN, alone or inside a tuple.
-    static bool is_ordered([[maybe_unused]] K const& k) {
+    static constexpr bool is_ordered([[maybe_unused]] K const& k) {
         if constexpr (std::floating_point<K>) return k == k;
         else if constexpr (word || detail::text_key<K>) return true;
         else return key_codec<K>::encodable(k);
     }
     /// `skip` must be 0 for exact types.
-    static std::uint64_t of(K const& k, [[maybe_unused]] std::size_t skip = 0) {
+    static constexpr std::uint64_t of(K const& k, [[maybe_unused]] std::size_t skip = 0) {
         if constexpr (word) {
             return detail::ordered_word(k);
         } else if constexpr (detail::packed_size<K> > 8) {
@@ -161,7 +161,7 @@ struct projection {
         }
     }
     /// How many leading bytes two keys share; 0 for exact types.
-    static std::size_t common([[maybe_unused]] K const& a, [[maybe_unused]] K const& b) {
+    static constexpr std::size_t common([[maybe_unused]] K const& a, [[maybe_unused]] K const& b) {
         if constexpr (word) {
             return 0;
         } else if constexpr (detail::packed_size<K> > 0) {
@@ -194,7 +194,7 @@ public:
     static constexpr bool exact = projection<K>::exact;
 
     key_space() = default;
-    explicit key_space(std::span<K const> sorted) {
+    constexpr explicit key_space(std::span<K const> sorted) {
         if constexpr (!exact) {
             if (!sorted.empty()) {
                 skip_   = projection<K>::common(sorted.front(), sorted.back());
@@ -202,7 +202,7 @@ public:
             }
         }
     }
-    std::uint64_t operator()(K const& k) const {
+    constexpr std::uint64_t operator()(K const& k) const {
         if constexpr (exact) {
             return projection<K>::of(k);
         } else {
@@ -222,10 +222,11 @@ private:
 template <projectable K>
 class projected_keys {
 public:
-    explicit projected_keys(std::span<K const> sorted) : keys_(sorted.data()), size_(sorted.size()), space_(sorted) {}
+    constexpr explicit projected_keys(std::span<K const> sorted)
+        : keys_(sorted.data()), size_(sorted.size()), space_(sorted) {}
 
-    std::uint64_t size() const noexcept { return size_; }
-    std::uint64_t operator[](std::uint64_t i) const { return space_(keys_[i]); }
+    constexpr std::uint64_t size() const noexcept { return size_; }
+    constexpr std::uint64_t operator[](std::uint64_t i) const { return space_(keys_[i]); }
 
 private:
     K const*                           keys_;

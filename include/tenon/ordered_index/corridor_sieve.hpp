@@ -32,7 +32,7 @@ public:
     std::uint64_t most(unsigned j) const noexcept { return high_ == any ? any : (high_ >> (steps - 1 - j)) + 1; }
 
 private:
-    static constexpr std::uint64_t any = std::numeric_limits<std::uint64_t>::max();
+    static constexpr std::uint64_t any  = std::numeric_limits<std::uint64_t>::max();
     std::uint64_t                  low_ = 0, high_ = any;
 };
 
@@ -53,7 +53,8 @@ inline distance_masks compare_distances(std::uint64_t const* keys, std::size_t k
                                         std::uint64_t most) noexcept {
     distance_masks out;
 #if defined(__AVX512F__)
-    auto const low = _mm512_set1_epi64(static_cast<long long>(least)), high = _mm512_set1_epi64(static_cast<long long>(most));
+    auto const low  = _mm512_set1_epi64(static_cast<long long>(least)),
+               high = _mm512_set1_epi64(static_cast<long long>(most));
     for (unsigned i = 0; i < n; i += 8) {
         auto const here   = _mm512_loadu_si512(keys + i);
         auto const before = _mm512_sub_epi64(here, _mm512_loadu_si512(keys + i - k));

@@ -96,13 +96,12 @@ struct index_parts {
 template <class View>
 std::string explain_index(View const& index, std::string_view name, std::string_view mile, index_parts const& parts) {
     constexpr std::uint64_t most = 1 << 16;
-    auto const              keys = index.keys();
-    auto const              n = static_cast<std::uint64_t>(keys.size()), samples = n < most ? n : most;
-    double const            key_bytes = sizeof(keys.front());
+    auto const              n = index.size(), samples = n < most ? n : most;
+    double const            key_bytes = sizeof(index.key(0));
     bit_histogram           searched, off;
     double                  lines = 0;
     for (std::uint64_t i = 0; i < samples; ++i) {
-        auto const& k      = keys[static_cast<std::size_t>(n / samples * i + n % samples * i / samples)];
+        auto const& k      = index.key(n / samples * i + n % samples * i / samples);
         auto const  w      = index.window(k);
         auto const  last   = w.last > w.first ? w.last - 1 : w.first;
         auto const  middle = w.first + (last - w.first) / 2, at = index.lower_bound(k);

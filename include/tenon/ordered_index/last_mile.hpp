@@ -8,11 +8,12 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 /// last_mile - policies that search a window of positions: branchless, branchy, simd_line, exponential, interpolation.
 ///
 /// Each has `search(keys, first, last, k)`: the first position in [first, last] whose key is not less than k, given that every key
-/// before `first` is less; `last` when all keys in [first, last) are less.
+/// before `first` is less; `last` when all keys in [first, last) are less. `keys` is a pointer, or what has keys[i] for a std::uint64_t.
 /// Cost        O(log(last - first)) comparisons for all of them in the worst case.
 /// Use when    branchless: windows of any size (the default for keys that are not numbers of 4 or 8 bytes). branchy: one look-up at a
 ///             time over memory that is not cached, because the processor guesses ahead. simd_line: numbers of 4 or 8 bytes (their
@@ -21,8 +22,8 @@ namespace tenon::last_mile {
 
 struct branchless {
     static constexpr char const* name = "branchless";
-    template <class Key>
-    static std::uint64_t search(Key const* keys, std::uint64_t first, std::uint64_t last, Key const& k) {
+    template <class Keys, class Key>
+    static constexpr std::uint64_t search(Keys const& keys, std::uint64_t first, std::uint64_t last, Key const& k) {
         std::uint64_t at = first, n = last - first;
         while (n > 1) {
             std::uint64_t const half = n / 2;
@@ -35,8 +36,8 @@ struct branchless {
 
 struct branchy {
     static constexpr char const* name = "branchy";
-    template <class Key>
-    static std::uint64_t search(Key const* keys, std::uint64_t first, std::uint64_t last, Key const& k) {
+    template <class Keys, class Key>
+    static constexpr std::uint64_t search(Keys const& keys, std::uint64_t first, std::uint64_t last, Key const& k) {
         while (first < last) {
             auto const middle = first + (last - first) / 2;
             if (keys[middle] < k) first = middle + 1;
@@ -46,10 +47,19 @@ struct branchy {
     }
 };
 
+/// Where keys do not lie side by side: as branchless.
 struct simd_line {
     static constexpr char const* name = "simd_line";
+    template <class Keys, class Key>
+    static constexpr std::uint64_t search(Keys const& keys, std::uint64_t first, std::uint64_t last, Key const& k) {
+        if constexpr (std::is_pointer_v<Keys>)
+            if (!std::is_constant_evaluated()) return by_lines(keys, first, last, k);
+        return branchless::search(keys, first, last, k);
+    }
+
+private:
     template <class Key>
-    static std::uint64_t search(Key const* keys, std::uint64_t first, std::uint64_t last, Key const& k) {
+    static std::uint64_t by_lines(Key const* keys, std::uint64_t first, std::uint64_t last, Key const& k) {
         constexpr std::uint64_t line = line_keys<Key>;
         std::uint64_t           at = first, n = last - first;
         while (n > 2 * line) {
@@ -69,8 +79,8 @@ struct simd_line {
 /// Steps that double, from the middle of the window, where the model's guess is.
 struct exponential {
     static constexpr char const* name = "exponential";
-    template <class Key>
-    static std::uint64_t search(Key const* keys, std::uint64_t first, std::uint64_t last, Key const& k) {
+    template <class Keys, class Key>
+    static constexpr std::uint64_t search(Keys const& keys, std::uint64_t first, std::uint64_t last, Key const& k) {
         if (first == last) return first;
         auto const    middle = first + (last - first) / 2;
         std::uint64_t step   = 1;
@@ -88,8 +98,8 @@ struct exponential {
 /// Three guesses by proportion, then halving: never worse than O(log n).
 struct interpolation {
     static constexpr char const* name = "interpolation";
-    template <class Key>
-    static std::uint64_t search(Key const* keys, std::uint64_t first, std::uint64_t last, Key const& k) {
+    template <class Keys, class Key>
+    static constexpr std::uint64_t search(Keys const& keys, std::uint64_t first, std::uint64_t last, Key const& k) {
         for (int guess = 0; guess < 3 && last - first > 16; ++guess) {
             auto const low = projection<Key>::of(keys[first]), high = projection<Key>::of(keys[last - 1]),
                        key = projection<Key>::of(k);

@@ -12,9 +12,12 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace tenon {
 
@@ -42,8 +45,8 @@ concept locator = requires(L const l, std::uint64_t p, byte_view bytes, index_he
 /// The last mile for a key type: SIMD lines for numbers of 4 and 8 bytes, halving without branches for others.
 struct default_last_mile {
     static constexpr char const* name = "default";
-    template <class Key>
-    static std::uint64_t search(Key const* keys, std::uint64_t first, std::uint64_t last, Key const& k) {
+    template <class Keys, class Key>
+    static constexpr std::uint64_t search(Keys const& keys, std::uint64_t first, std::uint64_t last, Key const& k) {
         if constexpr (std::is_arithmetic_v<Key> && (sizeof(Key) == 4 || sizeof(Key) == 8))
             return last_mile::simd_line::search(keys, first, last, k);
         else return last_mile::branchless::search(keys, first, last, k);
@@ -51,19 +54,30 @@ struct default_last_mile {
 };
 
 /// Look-ups over a model's bytes and the keys it was built from; both must outlive the view. Copies are cheap. Answers are right
-/// even when the model's bytes are hostile: they are checked against the neighbouring keys.
-template <locator Locator, index_key Key, class LastMile = default_last_mile>
-class located_view : public position_queries<located_view<Locator, Key, LastMile>, Key> {
-    using base = position_queries<located_view, Key>;
+/// even when the model's bytes are hostile: they are checked against the neighbouring keys. `Keys` is a pointer to them, or iterated_keys.
+template <locator Locator, index_key Key, class LastMile = default_last_mile, class Keys = Key const*>
+class located_view : public position_queries<located_view<Locator, Key, LastMile, Keys>, Key, Keys> {
+    using base                         = position_queries<located_view, Key, Keys>;
+    static constexpr bool side_by_side = std::is_pointer_v<Keys>;
 
 public:
+    /// The same over keys behind iterators.
+    template <class Others>
+    using over_keys = located_view<Locator, Key, LastMile, Others>;
+
     /// O(1). The bytes are untrusted; they must be aligned to 8.
-    static result<located_view> open(byte_view model, std::span<Key const> keys) {
-        auto header = index_header::read(model, Locator::name, keys);
+    static result<located_view> open(byte_view model, std::span<Key const> keys)
+    requires side_by_side
+    {
+        return open(model, keys.data(), keys.size(), keys);
+    }
+    /// The same over n keys, of which `ends` has the first and the last, in front and behind; it must outlive the view, too.
+    static result<located_view> open(byte_view model, Keys keys, std::uint64_t n, std::span<Key const> ends) {
+        auto header = index_header::read(model, Locator::name, ends, n);
         if (!header) return fail(std::move(header).error());
         auto located = Locator::open(*header, model);
         if (!located) return fail(std::move(located).error());
-        return located_view(*std::move(located), keys);
+        return located_view(*std::move(located), keys, n, ends);
     }
 
     std::uint64_t lower_bound(Key const& k) const {
@@ -91,8 +105,14 @@ public:
     }
 
     result<void> validate() const {
-        if (auto sorted = check_sorted(this->keys()); !sorted) return sorted;
-        return locator_.validate(projected_keys<Key>(this->keys()));
+        if constexpr (side_by_side) {
+            return valid_over(this->keys());
+        } else {
+            std::vector<Key> copy;
+            copy.reserve(static_cast<std::size_t>(this->size_));
+            for (std::uint64_t i = 0; i < this->size_; ++i) copy.push_back(this->key(i));
+            return valid_over(copy);
+        }
     }
     Locator const& locator() const noexcept { return locator_; }
 
@@ -111,7 +131,18 @@ public:
 private:
     static constexpr std::size_t width = 64;
 
-    located_view(Locator locator, std::span<Key const> keys) : base(keys), locator_(std::move(locator)), space_(keys) {}
+    located_view(Locator locator, Keys keys, std::uint64_t n, std::span<Key const> ends)
+        : base(keys, n), locator_(std::move(locator)), space_(ends) {}
+
+    result<void> valid_over(std::span<Key const> keys) const {
+        if (auto sorted = check_sorted(keys); !sorted) return sorted;
+        return locator_.validate(projected_keys<Key>(keys));
+    }
+    void ask_for(std::uint64_t at) const {
+        if constexpr (side_by_side) prefetch(this->keys_ + at);
+        else if constexpr (std::is_lvalue_reference_v<decltype(this->key(at))>)
+            if (at < this->size_) prefetch(std::addressof(this->key(at)));
+    }
 
     void batch_some(std::span<Key const> ks, std::uint64_t* out) const {
         std::array<std::uint64_t, width> projected, at, left;
@@ -126,7 +157,7 @@ private:
             at[j]        = w.first;
             left[j]      = w.last - w.first;
             widest       = left[j] > widest ? left[j] : widest;
-            prefetch(this->keys_ + w.first + left[j] / 2);
+            ask_for(w.first + left[j] / 2);
         }
         for (; widest > last_steps; widest -= widest / 2)
             for (std::size_t j = 0; j < ks.size(); ++j) {
@@ -134,7 +165,7 @@ private:
                 auto const half = left[j] / 2;
                 at[j] += this->keys_[at[j] + half - 1] < ks[j] ? half : 0;
                 left[j] -= half;
-                prefetch(this->keys_ + at[j] + left[j] / 2);
+                ask_for(at[j] + left[j] / 2);
             }
         for (std::size_t j = 0; j < ks.size(); ++j)
             out[j] = this->checked(LastMile::search(this->keys_, at[j], at[j] + left[j], ks[j]), ks[j]);

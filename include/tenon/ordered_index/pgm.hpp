@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -108,14 +109,14 @@ struct pgm {
         detail::segment_store::finish(out, index_header::of(name, keys, out.size()), head);
         return out;
     }
-    /// An index over a vector, an array or a span of the caller's.
+    /// An index over a vector, an array or a span of the caller's, or over any sorted random-access range (see index_over).
     ///
     ///     auto index = tenon::pgm<64>::over(keys);
     ///     if (!index) return report(index.error());
     ///     auto at = index->lower_bound(42);
-    template <class Keys>
-    static auto over(Keys&& keys) {
-        return index_over<pgm>(std::forward<Keys>(keys));
+    template <class Keys, class Projection = std::identity>
+    static auto over(Keys&& keys, Projection projection = {}) {
+        return index_over<pgm>(std::forward<Keys>(keys), std::move(projection));
     }
 };
 

@@ -11,6 +11,7 @@
 #include "tenon/ordered_index/sorted_keys.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -80,14 +81,14 @@ public:
     static auto counts_for(std::uint64_t keys, std::uint64_t leaf_keys) noexcept {
         return detail::rmi_counts<models::depth>(keys, leaf_keys, recipe::next_models);
     }
-    /// An index over a vector, an array or a span of the caller's.
+    /// An index over a vector, an array or a span of the caller's, or over any sorted random-access range (see index_over).
     ///
     ///     auto index = tenon::rmi<>::over(keys);
     ///     if (!index) return report(index.error());
     ///     auto at = index->lower_bound(42);
-    template <class Keys>
-    static auto over(Keys&& keys) {
-        return index_over<rmi>(std::forward<Keys>(keys));
+    template <class Keys, class Projection = std::identity>
+    static auto over(Keys&& keys, Projection projection = {}) {
+        return index_over<rmi>(std::forward<Keys>(keys), std::move(projection));
     }
 };
 

@@ -9,25 +9,26 @@
 #include "tenon/ordered_index/queries.hpp"
 #include "tenon/ordered_index/sorted_keys.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace tenon {
 
-/// sorted_array - std::lower_bound over the keys, no model.
+/// sorted_array - binary search over the keys, no model.
 ///
 /// Maps        key -> position.
 /// Shapes      the model is a header alone.
-/// Guarantee   the standard library's.
+/// Guarantee   std::lower_bound's. Without a model's bytes (view(span)) usable in constant expressions.
 /// Cost        build O(n) to check the order; look-up O(log n) with a miss per step; 128 bytes.
 /// Errors      build: unsorted input or NaN -> errc::unsorted_keys with the first offending rank.
 /// Threads     const members may be called concurrently.
-/// On disk     "tenonidx" version 1, name "sorted_array", docs/formats/rmi.md (the header)
+/// On disk     "tenonidx" version 2, name "sorted_array", docs/formats/rmi.md (the header)
 /// Use when    there are few keys, or as the baseline.
 struct sorted_array {
     using policy_axis                      = axis::ordered_index;
@@ -41,42 +42,59 @@ struct sorted_array {
         return out;
     }
 
-    template <index_key Key>
-    class view : public position_queries<view<Key>, Key> {
+    template <index_key Key, class Keys>
+    class view_of : public position_queries<view_of<Key, Keys>, Key, Keys> {
+        using base = position_queries<view_of, Key, Keys>;
+
     public:
-        static result<view> open(byte_view model, std::span<Key const> keys) {
-            auto header = index_header::read(model, name, keys);
+        template <class Others>
+        using over_keys = view_of<Key, Others>;
+
+        /// Without a model's bytes. Precondition: sorted.
+        constexpr explicit view_of(std::span<Key const> sorted) noexcept
+        requires std::is_pointer_v<Keys>
+            : base(sorted) {}
+
+        static result<view_of> open(byte_view model, std::span<Key const> keys)
+        requires std::is_pointer_v<Keys>
+        {
+            return open(model, keys.data(), keys.size(), keys);
+        }
+        /// Over n keys, of which `ends` has the first and the last, in front and behind.
+        static result<view_of> open(byte_view model, Keys keys, std::uint64_t n, std::span<Key const> ends) {
+            auto header = index_header::read(model, name, ends, n);
             if (!header) return fail(std::move(header).error());
             if (header->bytes != sizeof(index_header) || header->extra != 0 || header->zero != 0)
                 return fail(errc::corrupt, "a sorted_array is a header of 128 bytes and nothing else");
-            return view(keys);
+            return view_of(keys, n);
         }
 
-        std::uint64_t lower_bound(Key const& k) const {
-            auto const keys = this->keys();
-            return static_cast<std::uint64_t>(std::lower_bound(keys.begin(), keys.end(), k) - keys.begin());
+        constexpr std::uint64_t lower_bound(Key const& k) const {
+            return last_mile::branchy::search(this->keys_, 0, this->size_, k);
         }
-        void batch(std::span<Key const> ks, std::span<std::uint64_t> out) const {
+        constexpr void batch(std::span<Key const> ks, std::span<std::uint64_t> out) const {
             expects(out.size() >= ks.size(),
                     "tenon: batch needs an out with room for as many positions as there are keys");
             for (std::size_t i = 0; i < ks.size(); ++i) out[i] = lower_bound(ks[i]);
         }
         /// Every position, and size() for "after the last".
-        position_range window(Key const&) const noexcept { return {0, this->size() + 1}; }
-        result<void>   validate() const { return check_sorted(this->keys()); }
+        constexpr position_range window(Key const&) const noexcept { return {0, this->size() + 1}; }
+        result<void>             validate() const { return check_sorted<Key>(this->keys_, this->size_); }
         /// Expected cache lines and the like, as text of several lines.
         std::string explain() const {
             return detail::explain_index(*this, name, last_mile::branchy::name, {sizeof(index_header), 0, {}});
         }
 
     private:
-        explicit view(std::span<Key const> keys) noexcept : position_queries<view, Key>(keys) {}
+        constexpr view_of(Keys keys, std::uint64_t n) noexcept : base(keys, n) {}
     };
+    template <index_key Key>
+    using view = view_of<Key, Key const*>;
 
-    /// An index over a vector, an array or a span of the caller's.
-    template <class Keys>
-    static auto over(Keys&& keys) {
-        return index_over<sorted_array>(std::forward<Keys>(keys));
+    /// See index_over.
+    template <class Keys, class Projection = std::identity>
+    static auto over(Keys&& keys, Projection projection = {}) {
+        return index_over<sorted_array>(std::forward<Keys>(keys), std::move(projection));
     }
 };
 

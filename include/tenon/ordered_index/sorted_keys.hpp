@@ -16,10 +16,11 @@
 
 namespace tenon {
 
-/// errc::unsorted_keys with the first rank whose key is NaN or less than the one before it. O(n).
-template <index_key Key>
-result<void> check_sorted(std::span<Key const> keys) {
-    for (std::size_t i = 0; i < keys.size(); ++i) {
+/// errc::unsorted_keys with the first rank whose key is NaN or less than the one before it. O(n). `keys` is a pointer, or what has keys[i] for a
+/// std::uint64_t.
+template <index_key Key, class Keys>
+result<void> check_sorted(Keys const& keys, std::uint64_t n) {
+    for (std::uint64_t i = 0; i < n; ++i) {
         if (!projection<Key>::is_ordered(keys[i])) [[unlikely]]
             return fail(errc::unsorted_keys,
                         {"the key at rank ", i, " is NaN, which has no place in an order; remove it first"});
@@ -34,6 +35,10 @@ result<void> check_sorted(std::span<Key const> keys) {
         }
     }
     return {};
+}
+template <index_key Key>
+result<void> check_sorted(std::span<Key const> keys) {
+    return check_sorted<Key>(keys.data(), keys.size());
 }
 
 /// A Key's type as stored on disk: 0x100 unsigned, 0x200 signed, 0x300 floating, 0x400 any other, plus its bytes (0 when they vary).
@@ -80,7 +85,15 @@ struct index_header {
     /// Whether the model is this policy's and was built over keys that begin, end and count like these. O(1).
     template <index_key Key>
     static result<index_header> read(byte_view model, std::string_view policy, std::span<Key const> sorted) {
-        return read(model, policy, of(policy, sorted, model.size()));
+        return read(model, policy, sorted, sorted.size());
+    }
+    /// The same for n keys of which `ends` has the first and the last, in front and behind.
+    template <index_key Key>
+    static result<index_header> read(byte_view model, std::string_view policy, std::span<Key const> ends,
+                                     std::uint64_t n) {
+        auto expected = of(policy, ends, model.size());
+        expected.keys = n;
+        return read(model, policy, expected);
     }
 
 private:
