@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -102,6 +103,27 @@ inline std::vector<std::uint64_t> place_cells(std::string const& file) {
     return keys;
 }
 
+/// When all elements of an OpenStreetMap file packed by gzip were last changed, in seconds: timestamp="2013-05-06T20:39:19Z".
+inline std::vector<std::uint64_t> osm_times(std::string const& file) {
+    constexpr std::string_view name = " timestamp=\"";
+    auto const                 text = output_of("zcat", file);
+    std::vector<std::uint64_t> keys;
+    for (std::size_t at = text.find('>', text.find("<osm")); (at = text.find(name, at)) != std::string::npos;) {
+        at += name.size();
+        int part[6] = {};
+        if (std::sscanf(text.c_str() + at, "%4d-%2d-%2dT%2d:%2d:%2dZ", &part[0], &part[1], &part[2], &part[3], &part[4],
+                        &part[5]) != 6)
+            die("a timestamp that is none at byte " + std::to_string(at) + " of " + file + ", unpacked");
+        using namespace std::chrono;
+        sys_days const day{year{part[0]} / month{static_cast<unsigned>(part[1])} /
+                           std::chrono::day{static_cast<unsigned>(part[2])}};
+        auto const     all = day + hours{part[3]} + minutes{part[4]} + seconds{part[5]};
+        keys.push_back(static_cast<std::uint64_t>(all.time_since_epoch().count()));
+    }
+    std::sort(keys.begin(), keys.end());
+    return keys;
+}
+
 /// The generated sets of n keys, then the real ones of `folder` (none when it is empty) whatever their size.
 inline std::vector<key_source> key_sources(std::size_t n, std::uint64_t seed, std::string const& folder) {
     auto const              places = std::make_shared<std::vector<tenon::lonlat>>(city_places());
@@ -127,6 +149,7 @@ inline std::vector<key_source> key_sources(std::size_t n, std::uint64_t seed, st
             out.push_back({name, f, [=] { return packed_keys(f); }});
         }
         if (name == "geonames-cities.json.gz") out.push_back({"geonames", f, [=] { return place_cells(f); }});
+        if (name.ends_with(".osm.gz")) out.push_back({"times", f, [=] { return osm_times(f); }});
     }
     return out;
 }

@@ -49,7 +49,8 @@ constexpr char const* help =
   --sets A,B      of uniform, normal, lognormal, zipf, books, fb, osm, wiki, step, equal, progression, adversarial, and of the
                   real ones of --data (all)
   --only A,B      structures whose name contains A or B (all); "simd_tree" and "std::lower_bound" are what ratios refer to
-  --data DIR      real sets: every DIR/*.u64.xz (ascending 64-bit keys) and DIR/geonames-cities.json.gz
+  --data DIR      real sets: every DIR/*.u64.xz (ascending 64-bit keys), the cells of DIR/geonames-cities.json.gz (geonames)
+                  and the timestamps of DIR/*.osm.gz (times)
   --queries N     random look-ups in a pass (2000000)
   --isolated N    of them in a pass of the latencies (500000)
   --passes N      passes in which the structures take turns; the best counts (3); fewer where a pass takes seconds

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policies.hpp"
 #include "suite.hpp"
+#include "tenon/testing/key_sets.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,7 +60,85 @@ std::vector<std::string_view> words_of(std::vector<u64> const& prefixes, std::ve
     return out;
 }
 
+/// Cities of GeoNames from Debian's libtimezonemap-data, one of their columns each; empty when the package is not there.
+std::vector<std::vector<std::string>> city_columns(std::initializer_list<std::size_t> wanted) {
+    std::vector<std::vector<std::string>> out;
+    std::ifstream                         in("/usr/share/libtimezonemap/ui/cities15000.txt");
+    for (std::string line; std::getline(in, line);) {
+        std::vector<std::string> fields;
+        for (std::size_t at = 0; at <= line.size();) {
+            auto const end = std::min(line.find('\t', at), line.size());
+            fields.push_back(line.substr(at, end - at));
+            at = end + 1;
+        }
+        if (fields.size() != 19) continue;
+        out.emplace_back();
+        for (auto column : wanted) out.back().push_back(fields[column]);
+    }
+    return out;
+}
+
+/// The cells of a Hilbert curve in which cities lie.
+std::vector<u64> city_cells() {
+    std::vector<u64> out;
+    for (auto const& city : city_columns({4, 5})) {
+        auto const lat = std::strtod(city[0].c_str(), nullptr), lon = std::strtod(city[1].c_str(), nullptr);
+        out.push_back(
+            tenon::testing::detail::hilbert_cell(static_cast<std::uint32_t>((lon + 180) / 360 * 0xffffffffp0),
+                                                 static_cast<std::uint32_t>((lat + 90) / 180 * 0xffffffffp0)));
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+}
+
+/// When the rows of cities were last changed: seconds at the beginning of days, many of them the same.
+std::vector<std::int64_t> city_times() {
+    std::vector<std::int64_t> out;
+    for (auto const& city : city_columns({18})) {
+        using namespace std::chrono;
+        auto const number = [&](std::size_t at, std::size_t n) { return std::atoi(city[0].substr(at, n).c_str()); };
+        if (city[0].size() != 10) continue;
+        sys_days const day{year{number(0, 4)} / month{static_cast<unsigned>(number(5, 2))} /
+                           std::chrono::day{static_cast<unsigned>(number(8, 2))}};
+        out.push_back(duration_cast<seconds>(day.time_since_epoch()).count());
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+}
+
+template <class Policy, class Maker, class Key>
+void conforms_on(std::vector<Key> const& keys, std::string const& name) {
+    constexpr u64 seed = 42;
+    CAPTURE(seed);
+    CAPTURE(name);
+    if (keys.empty()) {
+        MESSAGE("skipped: libtimezonemap-data is not installed");
+        return;
+    }
+    REQUIRE(keys.size() > 10'000);
+    tenon::testing::report r;
+    tenon::testing::check_ordered_index_on<Policy, Maker>(keys, 1, name, seed, r);
+    INFO(r.text());
+    CHECK(r.passed());
+    CHECK(r.checks() > 10'000);
+}
+
 }  // namespace
+
+TEST_CASE_TEMPLATE("an index answers for the map cells of real places", Policy, TENON_POSITION_INDEXES) {
+    conforms_on<Policy, tenon::testing::index_makers::u64>(city_cells(), "cells of cities15000.txt");
+}
+
+TEST_CASE_TEMPLATE("an index answers for real timestamps, most of them many times there", Policy,
+                   TENON_POSITION_INDEXES) {
+    auto const keys = city_times();
+    if (!keys.empty()) {
+        auto distinct = keys;
+        distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
+        CHECK(distinct.size() * 4 < keys.size());
+    }
+    conforms_on<Policy, tenon::testing::index_makers::i64>(keys, "times of cities15000.txt");
+}
 
 TEST_CASE_TEMPLATE("an index answers for real keys: words and address ranges", Policy, TENON_POSITION_INDEXES) {
     auto const folder = data_folder();
