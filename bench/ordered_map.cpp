@@ -51,7 +51,8 @@ constexpr char const* help =
   --sets A,B      (uniform,lognormal,osm,fb,append,one_gap); also normal, books, step, progression, adversarial, zipf, wiki, and the
                   real ones of --data, each without its duplicates
   --only A,B      maps whose name contains A or B (all)
-  --data DIR      real sets: every DIR/*.u64.xz (ascending 64-bit keys) and DIR/geonames-cities.json.gz
+  --data DIR      real sets: every DIR/*.u64.xz (ascending 64-bit keys), the cells of DIR/geonames-cities.json.gz (geonames)
+                  and the timestamps of DIR/*.osm.gz (times)
   --queries N     look-ups in a pass (1000000); a tenth as many scans
   --passes N      passes of look-ups and scans, of which the best counts (3); inserts happen once
   --seed N        of keys, orders and queries (20260101)

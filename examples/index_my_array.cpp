@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Index a sorted array of your own with a learned index, and look keys up. Nothing else of tenon is needed.
 #include "tenon/ordered_index/hybrid.hpp"
+#include "tenon/ordered_index/pgm.hpp"
 
 #include <cstdio>
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -27,5 +29,17 @@ int main() {
     std::vector<std::string> const words{"ant", "bee", "bee", "cat"};  // keys of any type that has an order
     auto const                     names = tenon::hybrid<>::over(words);
     std::printf("\"bee\" is there %llu times\n", static_cast<unsigned long long>(names->count("bee")));
-    return at == 123'456 && keys[next] == 1'002'001 && found[4] == 2 && names->count("bee") == 2 ? 0 : 1;
+
+    struct order {
+        std::uint64_t id;
+        char const*   customer;
+    };
+    std::deque<order> const orders{{7, "Ann"}, {19, "Bob"}, {19, "Cid"}, {30, "Dan"}};
+    auto const              by_id = tenon::pgm<>::over(orders, &order::id);  // rows that are sorted by a member
+    if (!by_id) return std::fprintf(stderr, "%s\n", by_id.error().message.c_str()), 1;
+    std::printf("order 19 is %s's first\n", orders[by_id->find(19)].customer);
+    return by_id->count(19) == 2 && at == 123'456 && keys[next] == 1'002'001 && found[4] == 2 &&
+                   names->count("bee") == 2
+               ? 0
+               : 1;
 }
