@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // over() on ranges of every kind: deques, views, rows with a projected key, owned and borrowed.
 #include "tenon/core/prng.hpp"
+#include "tenon/model/constant.hpp"
+#include "tenon/model/radix.hpp"
 #include "tenon/ordered_index/hybrid.hpp"
 #include "tenon/ordered_index/pgm.hpp"
 #include "tenon/ordered_index/radix_spline.hpp"
@@ -99,6 +101,23 @@ static_assert(searches_in_constant_expressions<tenon::last_mile::simd_line>());
 static_assert(searches_in_constant_expressions<tenon::last_mile::exponential>());
 static_assert(searches_in_constant_expressions<tenon::last_mile::interpolation>());
 static_assert(searches_in_constant_expressions<tenon::default_last_mile>());
+
+/// A model of a table that is made with the program: fitted, and asked where its keys stand.
+template <class Model>
+constexpr bool fits_in_constant_expressions() {
+    std::array<u64, 32> keys{};
+    for (u64 i = 0; i < keys.size(); ++i) keys[i] = 1000 + 17 * i;
+    auto const fitted = Model::fit(std::span<u64 const>(keys));
+    for (u64 i = 0; i < keys.size(); ++i) {
+        auto const guess = fitted.predict(keys[i], keys.size());
+        if (guess > i + 17 || i > guess + 17) return false;
+    }
+    return fitted.valid();
+}
+static_assert(fits_in_constant_expressions<tenon::constant>());
+static_assert(fits_in_constant_expressions<tenon::linear>());
+static_assert(fits_in_constant_expressions<tenon::linear_spline>());
+static_assert(fits_in_constant_expressions<tenon::radix>());
 
 static_assert(tenon::projection<int>::of(-1) < tenon::projection<int>::of(0));
 static_assert(tenon::projection<double>::of(-0.0) == tenon::projection<double>::of(0.0));

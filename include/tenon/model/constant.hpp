@@ -24,15 +24,15 @@ struct constant {
     static constexpr std::string_view name = "constant";
 
     struct fitted {
-        std::uint64_t position = 0;
-        std::uint64_t predict(std::uint64_t, std::uint64_t limit) const noexcept {
+        std::uint64_t           position = 0;
+        constexpr std::uint64_t predict(std::uint64_t, std::uint64_t limit) const noexcept {
             return position < limit ? position : limit;
         }
-        bool valid() const noexcept { return true; }
+        constexpr bool valid() const noexcept { return true; }
     };
 
     template <number_sequence Keys>
-    static fitted fit(Keys const& keys, double scale = 1) {
+    static constexpr fitted fit(Keys const& keys, double scale = 1) {
         return {slope::of(scale / 2).times(static_cast<std::uint64_t>(keys.size()), ~std::uint64_t{0} >> 1)};
     }
 };

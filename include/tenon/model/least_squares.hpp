@@ -20,7 +20,7 @@ struct fitted_line {
 /// Sums terms(x, y), N products, over all keys: x a key's distance from the first as `map` measures it, in [0, 1]; y its rank over n.
 /// Duplicates count at the rank of the first. In blocks, so that rounding does not grow with n. False when all distances are 0.
 template <std::size_t N, number_sequence Keys, class Map, class Terms>
-bool sum_shares(Keys const& keys, Map map, Terms terms, std::array<double, N>& total) {
+constexpr bool sum_shares(Keys const& keys, Map map, Terms terms, std::array<double, N>& total) {
     auto const n = static_cast<std::uint64_t>(keys.size());
     if (n < 2) return false;
     std::uint64_t const first = keys[0];
@@ -48,7 +48,7 @@ bool sum_shares(Keys const& keys, Map map, Terms terms, std::array<double, N>& t
 /// Least squares over map(key - first key). The first distance is 0 and the last is 1, so the variance is at least 1/2 and one pass is
 /// exact enough. When the line would be positive far below `lowest` (a distance, negative), it goes through that point instead.
 template <number_sequence Keys, class Map>
-fitted_line fit_line(Keys const& keys, double scale, double lowest, Map map) {
+constexpr fitted_line fit_line(Keys const& keys, double scale, double lowest, Map map) {
     std::array<double, 4> sums{};
     auto const            terms = [](double x, double y) { return std::array<double, 4>{x, y, x * x, x * y}; };
     if (!sum_shares(keys, map, terms, sums)) return {};
@@ -67,7 +67,7 @@ fitted_line fit_line(Keys const& keys, double scale, double lowest, Map map) {
 }
 
 /// `from` and `distance` units more or less, kept in 64 bits.
-inline std::uint64_t moved(std::uint64_t from, double distance) noexcept {
+constexpr std::uint64_t moved(std::uint64_t from, double distance) noexcept {
     constexpr auto top  = ~std::uint64_t{0};
     double const   size = distance < 0 ? -distance : distance;
     auto const     step = size < 0x1p63 ? static_cast<std::uint64_t>(size) : top;

@@ -27,16 +27,16 @@ struct linear {
     static constexpr std::string_view name = "linear";
 
     struct fitted {
-        std::uint64_t origin = 0;
-        slope         rise;
-        std::uint64_t predict(std::uint64_t p, std::uint64_t limit) const noexcept {
+        std::uint64_t           origin = 0;
+        slope                   rise;
+        constexpr std::uint64_t predict(std::uint64_t p, std::uint64_t limit) const noexcept {
             return rise.times(detail::distance_above(p, origin), limit);
         }
-        bool valid() const noexcept { return true; }
+        constexpr bool valid() const noexcept { return true; }
     };
 
     template <number_sequence Keys>
-    static fitted fit(Keys const& keys, double scale = 1) {
+    static constexpr fitted fit(Keys const& keys, double scale = 1) {
         if (keys.size() == 0) return {};
         std::uint64_t const first = keys[0];
         auto const line = detail::fit_line(keys, scale, -static_cast<double>(first), [](std::uint64_t d) { return d; });

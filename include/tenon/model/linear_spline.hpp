@@ -25,16 +25,16 @@ struct linear_spline {
     static constexpr std::string_view name = "linear_spline";
 
     struct fitted {
-        std::uint64_t origin = 0;
-        slope         rise;
-        std::uint64_t predict(std::uint64_t p, std::uint64_t limit) const noexcept {
+        std::uint64_t           origin = 0;
+        slope                   rise;
+        constexpr std::uint64_t predict(std::uint64_t p, std::uint64_t limit) const noexcept {
             return rise.times(detail::distance_above(p, origin), limit);
         }
-        bool valid() const noexcept { return true; }
+        constexpr bool valid() const noexcept { return true; }
     };
 
     template <number_sequence Keys>
-    static fitted fit(Keys const& keys, double scale = 1) {
+    static constexpr fitted fit(Keys const& keys, double scale = 1) {
         auto const n = static_cast<std::uint64_t>(keys.size());
         if (n == 0) return {};
         std::uint64_t const first = keys[0], width = keys[n - 1] - first;

@@ -41,17 +41,17 @@ struct log_linear {
     static constexpr std::string_view name = "log_linear";
 
     struct fitted {
-        std::uint64_t origin = 0, start = 0;
-        slope         rise;
-        std::uint64_t predict(std::uint64_t p, std::uint64_t limit) const noexcept {
+        std::uint64_t           origin = 0, start = 0;
+        slope                   rise;
+        constexpr std::uint64_t predict(std::uint64_t p, std::uint64_t limit) const noexcept {
             auto const log = detail::log_distance(detail::distance_above(p, origin));
             return rise.times(detail::distance_above(log, start), limit);
         }
-        bool valid() const noexcept { return true; }
+        constexpr bool valid() const noexcept { return true; }
     };
 
     template <number_sequence Keys>
-    static fitted fit(Keys const& keys, double scale = 1) {
+    static constexpr fitted fit(Keys const& keys, double scale = 1) {
         if (keys.size() == 0) return {};
         auto const line = detail::fit_line(keys, scale, 0, [](std::uint64_t d) { return detail::log_distance(d); });
         return {keys[0], detail::moved(0, line.origin), slope::of(line.rise)};

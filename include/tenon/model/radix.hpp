@@ -24,16 +24,16 @@ struct radix {
     static constexpr std::string_view name = "radix";
 
     struct fitted {
-        std::uint64_t origin = 0, shift = 64;
-        std::uint64_t predict(std::uint64_t p, std::uint64_t limit) const noexcept {
+        std::uint64_t           origin = 0, shift = 64;
+        constexpr std::uint64_t predict(std::uint64_t p, std::uint64_t limit) const noexcept {
             auto const out = shift < 64 ? detail::distance_above(p, origin) >> shift : 0;
             return out < limit ? out : limit;
         }
-        bool valid() const noexcept { return true; }
+        constexpr bool valid() const noexcept { return true; }
     };
 
     template <number_sequence Keys>
-    static fitted fit(Keys const& keys, double scale = 1) {
+    static constexpr fitted fit(Keys const& keys, double scale = 1) {
         auto const n = static_cast<std::uint64_t>(keys.size());
         if (n == 0) return {};
         std::uint64_t const first = keys[0], last = keys[n - 1];

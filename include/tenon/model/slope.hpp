@@ -23,7 +23,7 @@ namespace tenon {
 struct slope {
     std::uint64_t bits = 0;
 
-    static slope of(double v) noexcept {
+    static constexpr slope of(double v) noexcept {
         constexpr std::uint64_t one = std::uint64_t{1} << 52;
         if (!(v >= 0x1p-70)) return {};
         if (v >= 0x1p64) return {~std::uint64_t{127}};
@@ -36,12 +36,12 @@ struct slope {
         for (; shift > 127; --shift) mantissa >>= 1;
         return {(mantissa & ~std::uint64_t{127}) | static_cast<std::uint64_t>(shift)};
     }
-    double value() const noexcept {
+    constexpr double value() const noexcept {
         auto const power = static_cast<std::uint64_t>(1023 - static_cast<int>(bits & 127)) << 52;
         return static_cast<double>(bits) * std::bit_cast<double>(power);
     }
     /// floor(distance * value()), at most `limit`.
-    std::uint64_t times(std::uint64_t distance, std::uint64_t limit) const noexcept {
+    constexpr std::uint64_t times(std::uint64_t distance, std::uint64_t limit) const noexcept {
         auto const product = detail::multiply_wide(distance, bits);
         auto const shift   = static_cast<unsigned>(bits & 127);
         if (shift >= 64) [[likely]] {
@@ -52,7 +52,7 @@ struct slope {
         auto const out = shift == 0 ? product.low : product.high << (64 - shift) | product.low >> shift;
         return out < limit ? out : limit;
     }
-    friend bool operator==(slope, slope) = default;
+    friend constexpr bool operator==(slope, slope) = default;
 };
 static_assert(sizeof(slope) == 8);
 

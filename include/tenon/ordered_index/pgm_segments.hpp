@@ -110,7 +110,8 @@ void prove_segment(segment_piece& piece, Keys const& keys, std::uint64_t end) {
     };
     auto i = piece.rank;
     if constexpr (deviations::quick) {
-        // Rounding down moves a bound by less than one, so that only keys which deviate about as much as any count.
+        // Rounding down moves a bound by less than one, so that only keys which deviate about as much as any count. Products for which
+        // doubles are too coarse deviate by more than any window has room for, whatever is left out.
         std::array<std::uint64_t, deviations::block> block;
         deviations                                   line(origin, slope.value());
         auto const                                   whole = i + (with_gap - i) / block.size() * block.size();
