@@ -340,10 +340,10 @@ TEST_CASE("explain tells the layers of an rmi") {
     auto const keys = tenon::testing::key_set("books", 64'000, seed);
     auto const text = rmi<linear_spline, linear, linear>::over(keys)->explain();
     CAPTURE(text);
-    for (auto part : {"rmi<linear_spline,linear,linear> over 64,000 keys", "layer 1: 1 model linear_spline of 16 bytes",
-                      "layer 2: 16 models linear of 24 bytes", "layer 3: 1,000 models linear of 32 bytes",
-                      " of 1,000 empty; error at most ", "cache lines per look-up: 2 of the model and ",
-                      "with last mile default"})
+    for (auto part :
+         {"rmi<linear_spline,linear,linear> over 64,000 keys", "layer 1: 1 model linear_spline of 16 bytes",
+          "layer 2: 16 models linear of 24 bytes", "layer 3: 1,000 models linear of 32 bytes",
+          " of 1,000 empty; error at most ", "cache lines per look-up: 2 of the model and ", "with last mile default"})
         CHECK(text.find(part) != std::string::npos);
 }
 
