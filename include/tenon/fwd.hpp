@@ -96,6 +96,8 @@ template <std::uint64_t ReserveBytes /* = 1 TiB */, std::uint64_t GrowBytes /* =
 struct mmap_store;
 template <std::uint64_t GrowBytes /* = 1 MiB */>
 struct file_store;
+template <std::uint64_t Budget /* = 256 MiB */, class Inner /* = checksummed<file_store<>> */>
+struct buffered;
 struct memory_store;
 struct extent;
 class extent_view;

@@ -16,6 +16,7 @@
 #include "tenon/ordered_index/static_tree.hpp"
 #include "tenon/ordered_map/skip_list.hpp"
 #include "tenon/ordered_map/std_map.hpp"
+#include "tenon/page_store/buffered.hpp"
 #include "tenon/page_store/file.hpp"
 #include "tenon/page_store/memory.hpp"
 #include "tenon/spatial_index/scan.hpp"

@@ -158,7 +158,7 @@ struct store_with {
     using file_system = tenon::archetype::file_policy;
     static result<store_with> open(file_system, std::string const&, tenon::store_options const&)
     requires(Without != 2);
-    result<tenon::extent> write(byte_view)
+    result<tenon::extent> write(byte_view, std::uint64_t = 0)
     requires(Without != 3);
     result<tenon::extent_view> read(tenon::extent) const
     requires(Without != 4);
@@ -172,10 +172,12 @@ struct store_with {
     requires(Without != 8);
     result<void> verify() const
     requires(Without != 9);
-    tenon::store_stats stats() const
+    std::uint64_t trim()
     requires(Without != 10);
+    tenon::store_stats stats() const
+    requires(Without != 11);
 };
-static_assert(unneeded<10>([]<int W>() { return tenon::page_store<store_with<W>>; }) == -1);
+static_assert(unneeded<11>([]<int W>() { return tenon::page_store<store_with<W>>; }) == -1);
 
 template <int Without>
 struct store_policy_with {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A hundred thousand operations on the default kinds, over files in memory, against a std::map.
+// A hundred thousand operations on the default kinds, over files in memory and a pool that holds a part of them, against a std::map.
 #include "tenon/file/memory.hpp"
-#include "tenon/page_store/file.hpp"
+#include "tenon/page_store/buffered.hpp"
 #include "tenon/testing/database.hpp"
 #include "tenon/work/inline_work.hpp"
 
@@ -15,7 +15,8 @@ struct specimens
     : tenon::database<tenon::testing::specimen_table<tenon::primary<&specimen::id>, tenon::ordered<&specimen::amount>,
                                                      tenon::text<&specimen::name>, tenon::spatial<&specimen::where>,
                                                      tenon::nearest<&specimen::look>>,
-                      tenon::memory_files, tenon::checksummed<tenon::file_store<>>, tenon::inline_work> {
+                      tenon::memory_files, tenon::buffered<(64u << 10), tenon::checksummed<tenon::file_store<>>>,
+                      tenon::inline_work> {
     using database::database;
 };
 

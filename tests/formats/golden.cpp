@@ -216,12 +216,15 @@ TEST_CASE("a flipped bit in a checksummed database is an error or makes no diffe
     std::size_t errors = 0, harmless = 0;
     auto const  step = test_all() ? 1u : 3u;
     for (std::size_t at = 0; at < good.rows.size(); at += at < (32u << 10) ? step : step * 7) {
-        CAPTURE(at);
-        auto bad = good;
-        bad.rows[at] ^= static_cast<std::byte>(1u << (at % 8));
-        auto const rows = read_everything<checked_db>(world_of<checked_db>(bad));
-        if (rows) REQUIRE(*rows == rows_after(3));
-        ++(rows ? harmless : errors);
+        for (std::size_t bit = test_all() ? 0 : at % 8; bit < (test_all() ? 8 : at % 8 + 1); ++bit) {
+            CAPTURE(at);
+            CAPTURE(bit);
+            auto bad = good;
+            bad.rows[at] ^= static_cast<std::byte>(1u << bit);
+            auto const rows = read_everything<checked_db>(world_of<checked_db>(bad));
+            if (rows) REQUIRE(*rows == rows_after(3));
+            ++(rows ? harmless : errors);
+        }
     }
     MESSAGE(errors, " flips were found, ", harmless, " made no difference");
     CHECK(errors > 100);

@@ -4,40 +4,22 @@
 #include "tenon/file/posix.hpp"
 #include "tenon/file/simulated.hpp"
 #include "tenon/page_store/archetype.hpp"
+#include "tenon/page_store/buffered.hpp"
 #include "tenon/page_store/checksummed.hpp"
 #include "tenon/page_store/file.hpp"
 #include "tenon/page_store/memory.hpp"
 #include "tenon/page_store/mmap.hpp"
 #include "tenon/testing/page_store.hpp"
 
-#include <cstdlib>
 #include <string>
 
-#include <doctest/doctest.h>
+#include "scratch_directory.hpp"
 
-#include <unistd.h>
+#include <doctest/doctest.h>
 
 using namespace tenon;
 
 namespace {
-
-/// A directory of the operating system, gone with the object.
-struct scratch_directory {
-    std::string path;
-    scratch_directory() {
-        auto const* tmp = std::getenv("TMPDIR");
-        path            = std::string(tmp != nullptr ? tmp : "/tmp") + "/tenon_page_store_XXXXXX";
-        REQUIRE(::mkdtemp(path.data()) != nullptr);
-    }
-    scratch_directory(scratch_directory const&)            = delete;
-    scratch_directory& operator=(scratch_directory const&) = delete;
-    ~scratch_directory() {
-        posix_files fs;
-        if (auto names = fs.list(path))
-            for (auto const& name : *names) (void)fs.remove(path + "/" + name);
-        ::rmdir(path.c_str());
-    }
-};
 
 template <class Policy, class FS>
 void conforms(FS fs, std::string const& directory, unsigned seeds) {
@@ -50,6 +32,22 @@ void conforms(FS fs, std::string const& directory, unsigned seeds) {
     }
 }
 
+/// Policy, with all extents written past the page cache.
+template <class Policy>
+struct direct : Policy {
+    template <class FS>
+    struct store : Policy::template store<FS> {
+        using base = typename Policy::template store<FS>;
+        explicit store(base b) : base(std::move(b)) {}
+        static result<store> open(FS fs, std::string const& path, store_options options) {
+            options.direct_bytes = 0;
+            auto opened          = base::open(std::move(fs), path, options);
+            if (!opened) return fail(std::move(opened.error()));
+            return store(std::move(*opened));
+        }
+    };
+};
+
 template <class Policy>
 void survives_crashes(unsigned seeds) {
     for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
@@ -60,7 +58,7 @@ void survives_crashes(unsigned seeds) {
     }
 }
 
-using small_mmap = mmap_store<(1 << 26), 4096>;  // grows often, reserves little
+using small_mmap = mmap_store<(1 << 21), 4096>;  // grows often, is mapped again and again
 
 static_assert(page_store_policy<memory_store, archetype::file_policy>);
 static_assert(page_store_policy<file_store<>, archetype::file_policy>);
@@ -69,7 +67,7 @@ static_assert(page_store_policy<checksummed<mmap_store<>>, posix_files>);
 static_assert(page_store_policy<checksummed<archetype::page_store_policy>, archetype::file_policy>);
 static_assert(mmap_store<>::fits<posix_files> && !mmap_store<>::fits<memory_files>);
 static_assert(file_store<>::format == mmap_store<>::format);
-static_assert(checksummed<mmap_store<>>::format == "tenon.pages/1+crc32c");
+static_assert(checksummed<mmap_store<>>::format == "tenon.pages/2+crc32c");
 static_assert(checksummed<file_store<>>::name == "checksummed file_store");
 
 }  // namespace
@@ -99,7 +97,21 @@ TEST_CASE("a checksummed store keeps the axioms of the one below") {
     conforms<checksummed<small_mmap>>(posix_files{}, here.path, 2);
 }
 
+TEST_CASE("a buffered store keeps the axioms of the one below") {
+    conforms<buffered<(1 << 20)>>(memory_files{}, "", 2);
+    conforms<buffered<(1 << 20), file_store<4096>>>(memory_files{}, "", 2);
+    conforms<buffered<(32 << 20), memory_store>>(memory_files{}, "", 2);
+}
+
+TEST_CASE("a store that writes past the page cache keeps the axioms") {
+    conforms<direct<file_store<4096>>>(memory_files{}, "", 1);
+    conforms<direct<file_store<4096>>>(simulated_files{}, "", 2);
+    scratch_directory const here;
+    conforms<direct<small_mmap>>(posix_files{}, here.path, 2);
+}
+
 TEST_CASE("after power loss at any operation the root is the old or the new one and all it lists reads back") {
-    survives_crashes<file_store<4096>>(2);
-    survives_crashes<checksummed<file_store<4096>>>(1);
+    survives_crashes<file_store<4096>>(1);
+    survives_crashes<direct<file_store<4096>>>(1);
+    survives_crashes<buffered<(1 << 20), checksummed<file_store<4096>>>>(1);
 }

@@ -38,6 +38,9 @@ memory_files world_with(byte_view bytes) {
     return fs;
 }
 
+constexpr std::uint32_t crc_of_header = 0xaf65745a,
+                        crc_of_proof  = 0xcbc078f0;  // as docs/formats/page_file.md shows them
+
 /// A file with two published roots: "first" (generation 1) and "second" (generation 2) over one extent "payload".
 template <class Store>
 byte_vector small_file(extent& where) {
@@ -58,7 +61,7 @@ TEST_CASE("the bytes of a page file are those that its format page shows") {
     extent     e;
     auto const bytes = small_file<store_type>(e);
     CHECK(as_chars(byte_view(bytes).first(8)) == "tenon.pg");
-    CHECK(load<std::uint32_t>(bytes.data() + 8) == 1);
+    CHECK(load<std::uint32_t>(bytes.data() + 8) == 2);
     CHECK(load<std::uint32_t>(bytes.data() + 12) == 4096);
     CHECK(load<std::uint32_t>(bytes.data() + 16) == 8);
     CHECK(as_chars(byte_view(bytes).subspan(32, 8)) == "places/1");
@@ -71,7 +74,11 @@ TEST_CASE("the bytes of a page file are those that its format page shows") {
         CHECK(load<std::uint32_t>(bytes.data() + at + 32) == crc32c(as_bytes("second")));
         CHECK(load<std::uint32_t>(bytes.data() + at + 60) == crc32c(byte_view(bytes).subspan(at, 60)));
     }
-    CHECK(load<std::uint32_t>(bytes.data() + 4092) == 0x3ad32f4e);
+    CHECK(as_chars(byte_view(bytes).subspan(5120, 8)) == "tenon.ok");  // the same once more, after the sync
+    CHECK(as_chars(byte_view(bytes).subspan(5128, 52)) == as_chars(byte_view(bytes).subspan(4104, 52)));
+    CHECK(load<std::uint32_t>(bytes.data() + 5120 + 60) == crc32c(byte_view(bytes).subspan(5120, 60)));
+    CHECK(load<std::uint32_t>(bytes.data() + 4092) == crc_of_header);
+    CHECK(load<std::uint32_t>(bytes.data() + 5120 + 60) == crc_of_proof);
     CHECK(load<std::uint32_t>(bytes.data() + 4096 + 32) == 0x7afd9428);
     CHECK(load<std::uint32_t>(bytes.data() + 4096 + 60) == 0x9bdf094b);
     CHECK(load<std::uint64_t>(bytes.data() + 8192 + 8) == 1);
@@ -179,7 +186,7 @@ TEST_CASE("retain refuses extents that overlap or leave the file") {
     auto       s        = store_type::open(fs, "x", signed_as("places/1"));
     auto const retained = [&](std::vector<extent> es) { return s->retain(es).has_value(); };
     CHECK(!retained({e, e}));
-    CHECK(!retained({{16384, 5000}}));  // reaches into the root
+    CHECK(!retained({{16384, 9000}}));  // reaches into the root
     CHECK(!retained({{24576, 1}}));     // is the root
     CHECK(!retained({{16385, 1}}));
     CHECK(!retained({{4096, 1}}));
@@ -190,12 +197,12 @@ TEST_CASE("retain refuses extents that overlap or leave the file") {
 }
 
 TEST_CASE(
-    "every flipped bit of a checksummed extent or root is found, and stores with and without checksums refuse each "
-    "other") {
+    "every flipped bit of a checksummed extent is found, and stores with and without checksums refuse each other") {
     extent     e;
     auto const good = small_file<checked_type>(e);
-    CHECK(load<std::uint64_t>(good.data() + 16384 + 7 + 8) == 7);
-    for (std::size_t bit = 0; bit < (7 + 16) * 8; ++bit) {
+    CHECK(e.check == crc32c(as_bytes("payload")));
+    CHECK(e.check == 0xf4e36970);  // as docs/formats/checksummed_extent.md shows it
+    for (std::size_t bit = 0; bit < 7 * 8; ++bit) {
         auto bytes = good;
         bytes[16384 + bit / 8] ^= static_cast<std::byte>(1u << bit % 8);
         auto fs = world_with(bytes);
@@ -211,13 +218,71 @@ TEST_CASE(
     {
         auto s = checked_type::open(fs, "x", signed_as("places/1"));
         CHECK(as_chars(s->root()) == "second");
-        CHECK(!s->read({16384, 6}));
-        CHECK(!s->read({16384, 8}));
-        CHECK(!s->read({16384, ~std::uint64_t{0}}));
+        CHECK(as_chars(s->read(e)->bytes()) == "payload");
+        CHECK(!s->read({16384, 6, e.check}));
+        CHECK(!s->read({16384, 8, e.check}));
+        CHECK(!s->read({16384, 7, e.check ^ 1}));
+        CHECK(!s->read({16384, ~std::uint64_t{0}, e.check}));
     }
     auto plain = store_type::open(fs, "x", signed_as("places/1"));
     REQUIRE(!plain);
     CHECK(plain.error().kind == errc::wrong_assembly);
+}
+
+TEST_CASE("an extent that the disk wrote elsewhere, or did not write, is found though its bytes are whole") {
+    memory_files fs;
+    auto         s      = checked_type::open(fs, "x", {});
+    auto const   before = s->write(as_bytes("version one"));
+    auto const   image  = contents(fs, "x");
+    s->release(*before);
+    auto const after = s->write(as_bytes("version two"));
+    REQUIRE(after->offset == before->offset);
+    auto const other = s->write(as_bytes("another one"));
+    auto       f     = fs.open("x", open_mode::read_write);
+    CHECK(s->read(*after));
+    CHECK(!s->read(*before));  // whoever kept the old reference reads no new bytes under it
+    auto const put_old = [&](std::uint64_t from, std::uint64_t to) {
+        REQUIRE(f->write_at(to, byte_view(image).subspan(static_cast<std::size_t>(from), 11)));
+    };
+    put_old(before->offset, after->offset);  // lost: the disk still has what was there
+    auto stale = s->read(*after);
+    REQUIRE(!stale);
+    CHECK(stale.error().kind == errc::corrupt);
+    put_old(before->offset, other->offset);  // misdirected: it fell upon another extent
+    CHECK(!s->read(*other));
+    CHECK(!s->verify());
+}
+
+TEST_CASE("a root whose slot was proven durable is taken without a sync, one without proof is made durable first") {
+    using disk_store = file_store<>::store<simulated_files>;
+    simulated_files disk;
+    REQUIRE(disk_store::open(disk, "x", {})->publish(as_bytes("first")));
+    auto const before = disk.operations();
+    {
+        auto s = disk_store::open(disk, "x", {});
+        CHECK(as_chars(s->root()) == "first");
+    }
+    CHECK(disk.operations() == before);
+    auto lost = disk.after_power_loss(simulated_files::kept::nothing);  // the proof was not synced
+    CHECK(as_chars(disk_store::open(lost, "x", {})->root()) == "first");
+    CHECK(lost.operations() > 0);
+}
+
+TEST_CASE("a slot is synced before its proof is written") {
+    using disk_store = file_store<>::store<simulated_files>;
+    simulated_files disk;
+    auto            s = disk_store::open(disk, "x", {});
+    REQUIRE(s->publish(as_bytes("first")));
+    auto const n    = disk.operations();
+    auto const does = [&](std::uint64_t which, char const* what) {
+        INFO(disk.operation_text(which));
+        CHECK(disk.operation_text(which).find(what) != std::string::npos);
+    };
+    does(n - 4, "write 'x' 5 bytes");
+    does(n - 3, "sync 'x'");
+    does(n - 2, "write 'x' 4096 bytes at offset 8192");
+    does(n - 1, "sync 'x'");
+    does(n, "write 'x' 64 bytes at offset 9216");
 }
 
 TEST_CASE("a root that a killed process wrote and did not sync is durable once it was taken") {
@@ -228,19 +293,11 @@ TEST_CASE("a root that a killed process wrote and did not sync is durable once i
         REQUIRE(s->publish(as_bytes("first")));
         REQUIRE(s->publish(as_bytes("second")));
     }
-    {
+    for (std::uint32_t const wrong : {1u, 0u}) {
         auto       f    = disk.open("x", open_mode::read_write);
-        auto const slot = detail::pages::encode_slot({3, {24576 - 4096, 6}, crc32c(as_bytes("second"))});
+        auto const slot = detail::pages::encode_slot({3, {16384, 5}, crc32c(as_bytes("first")) ^ wrong});
         REQUIRE(f->write_at(detail::pages::slot_offset(3), slot));  // and the process dies here
-    }
-    {
-        auto s = disk_store::open(disk, "x", {});
-        REQUIRE(!s);  // on top of root 2, which is still needed
-    }
-    {
-        auto       f    = disk.open("x", open_mode::read_write);
-        auto const slot = detail::pages::encode_slot({3, {16384, 5}, crc32c(as_bytes("first"))});
-        REQUIRE(f->write_at(detail::pages::slot_offset(3), slot));
+        if (wrong != 0) CHECK(!disk_store::open(disk, "x", {}));    // the payload is not what the slot says
     }
     REQUIRE(disk_store::open(disk, "x", {})->stats().generation == 3);
     auto lost = disk.after_power_loss(simulated_files::kept::nothing);

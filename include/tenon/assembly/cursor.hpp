@@ -2,6 +2,7 @@
 // Streams of rows: memtables and runs merged in order, one visible version for each key.
 #pragma once
 
+#include "tenon/assembly/lease.hpp"
 #include "tenon/assembly/state.hpp"
 #include "tenon/core/contract.hpp"
 
@@ -86,13 +87,15 @@ class primary_rows {
 public:
     using value_type = typename Table::row_type;
 
-    primary_rows(std::shared_ptr<State const> state, reader_type reader, key_interval within, order direction)
+    primary_rows(state_hold<State> state, reader_type reader, key_interval within, order direction)
         : state_(std::move(state)),
           reader_(std::move(reader)),
           within_(std::move(within)),
           forward_(direction == order::ascending) {}
 
     result<std::optional<value_type>> next() {
+        auto const in = state_.enter();
+        if (!in) return snapshot_expired();
         for (;;) {
             auto l = next_location();
             if (!l) return fail(std::move(l).error());
@@ -100,7 +103,7 @@ public:
             auto dead = reader_.is_tombstone(*l);
             if (!dead) return fail(std::move(dead).error());
             if (*dead) continue;
-            auto row = reader_.row(*l);
+            auto row = reader_.row(*l, block_);
             if (!row) return fail(std::move(row).error());
             if (auto* t = reader_.trace()) ++t->hits;
             return std::optional<value_type>(std::move(*row));
@@ -182,7 +185,7 @@ private:
         return {};
     }
 
-    std::shared_ptr<State const>                  state_;
+    state_hold<State>                             state_;
     reader_type                                   reader_;
     key_interval                                  within_;
     bool                                          forward_;
@@ -190,6 +193,7 @@ private:
     std::vector<typename memtable<Table>::cursor> memory_;
     std::vector<run_cursor>                       runs_;
     std::string                                   current_;
+    typename reader_type::pin                     block_;
 };
 
 /// Rows in the order of an ordered index, or backwards; equal values in primary key order.
@@ -202,17 +206,19 @@ class ordered_rows {
 public:
     using value_type = typename Table::row_type;
 
-    ordered_rows(std::shared_ptr<State const> state, reader_type reader, key_interval within, order direction)
+    ordered_rows(state_hold<State> state, reader_type reader, key_interval within, order direction)
         : state_(std::move(state)),
           reader_(std::move(reader)),
           within_(std::move(within)),
           forward_(direction == order::ascending) {}
 
     result<std::optional<value_type>> next() {
+        auto const in = state_.enter();
+        if (!in) return snapshot_expired();
         auto l = next_location();
         if (!l) return fail(std::move(l).error());
         if (!*l) return std::optional<value_type>{};
-        auto row = reader_.row(*l);
+        auto row = reader_.row(*l, block_);
         if (!row) return fail(std::move(row).error());
         return std::optional<value_type>(std::move(*row));
     }
@@ -308,13 +314,14 @@ private:
         return {};
     }
 
-    std::shared_ptr<State const>              state_;
+    state_hold<State>                         state_;
     reader_type                               reader_;
     key_interval                              within_;
     bool                                      forward_;
     bool                                      started_ = false;
     std::vector<typename kind::delta::cursor> memory_;
     std::vector<part_cursor>                  parts_;
+    typename reader_type::pin                 block_;
 };
 
 }  // namespace tenon

@@ -2,6 +2,7 @@
 // The engine: log, memtables, runs and root behind one order of commits.
 #pragma once
 
+#include "tenon/assembly/lease.hpp"
 #include "tenon/assembly/options.hpp"
 #include "tenon/assembly/recipe.hpp"
 #include "tenon/assembly/root.hpp"
@@ -10,6 +11,7 @@
 #include "tenon/core/unless_done.hpp"
 #include "tenon/run/builder.hpp"
 #include "tenon/run/merge.hpp"
+#include "tenon/run/relocate.hpp"
 
 #include <condition_variable>
 #include <deque>
@@ -71,9 +73,9 @@ public:
 
     /// The state of a moment.
     struct pinned {
-        std::shared_ptr<state_type const> state;
-        timestamp                         at = 0;
-        totals_type                       totals;
+        state_hold<state_type> state;
+        timestamp              at = 0;
+        totals_type            totals;
     };
 
     /// What a transaction read, for policies that validate reads.
@@ -91,8 +93,16 @@ public:
     static std::string signature() { return signature(std::make_index_sequence<table_count>{}); }
 
     [[gnu::cold]] static result<std::shared_ptr<engine>> open(std::string path, options o) {
-        auto e = std::shared_ptr<engine>(new engine(std::move(path), std::move(o)));
-        if (auto done = e->recover(); !done) return fail(std::move(done).error());
+        auto e    = std::shared_ptr<engine>(new engine(path, o));
+        auto done = e->recover();
+        for (int again = 0; !done && o.read_only && again < 10;
+             ++again) {  // a writer may have recycled what was being read
+            if (done.error().kind != errc::corrupt && done.error().kind != errc::not_found) break;
+            e    = std::shared_ptr<engine>(new engine(path, o));
+            done = e->recover();
+        }
+        if (!done) return fail(std::move(done).error());
+        if (o.read_only) return e;
         e->worker_.emplace([raw = e.get()] { raw->work(); });
         if (active_bytes(*e->current()) >= e->options_.memtable_bytes.value) e->worker_->wake();
         return e;
@@ -109,13 +119,27 @@ public:
     recovery_report const& recovery() const noexcept { return recovery_; }
     auto&                  gate() noexcept { return gate_; }
 
-    pinned pin() const {
+    /// `may_expire`: as options.snapshot_limit_ns says.
+    pinned pin(bool may_expire = true) const {
+        if (options_.snapshot_limit_ns == 0 || !may_expire) {
+            std::lock_guard lock(state_mutex_);
+            return {state_hold<state_type>(state_), visible_, visible_totals_};
+        }
+        auto const      now = clock_now();
         std::lock_guard lock(state_mutex_);
-        return {state_, visible_, visible_totals_};
+        auto const      held = std::make_shared<lease<state_type>>(state_, now);
+        leases_.push_back(held);
+        if (leases_.size() > leases_most_) {
+            std::erase_if(leases_, [](auto const& l) { return l.expired(); });
+            leases_most_ = 2 * leases_.size() + 16;
+        }
+        return {state_hold<state_type>(held), visible_, visible_totals_};
     }
 
     /// Commits a write set made upon `base`. The timestamp when it is durable; errc::conflict when it must be run again.
     result<timestamp> commit(write_set_type& writes, pinned const& base, read_set const& reads) {
+        auto const in = base.state.enter();
+        if (!in) return snapshot_expired();
         auto record = encode(writes);
         if (!record) return fail(std::move(record).error());
         if (auto room = wait_for_room(); !room) return fail(std::move(room).error());
@@ -133,6 +157,7 @@ public:
             at = last_ + 1;
             std::memcpy(record->data(), &at, sizeof at);
             auto appended = log_->append(*record);
+            if (!appended && appended.error().kind == errc::full) return fail(std::move(appended).error());
             if (!appended) return fail(poison(std::move(appended).error()));
             detail::unless_done in_part([this] { poison_out_of_memory(); });
             end          = *appended;
@@ -171,12 +196,15 @@ public:
         if (auto ok = usable(); !ok) return ok;
         freeze();
         if (auto done = report_work(flush_frozen()); !done) return done;
-        return for_tables([&]<std::size_t T>() -> result<void> {
-            auto const state = current();
-            auto const n     = std::get<T>(*state).runs.size();
-            bool const dirty = n == 1 && std::get<T>(*state).runs[0]->descriptor().tombstones > 0;
-            return n > 1 || dirty ? merge<T>({0, n}) : result<void>{};
-        });
+        auto done = claim_space();
+        if (done)
+            done = for_tables([&]<std::size_t T>() -> result<void> {
+                auto const state = current();
+                auto const n     = std::get<T>(*state).runs.size();
+                bool const dirty = n == 1 && std::get<T>(*state).runs[0]->descriptor().tombstones > 0;
+                return n > 1 || dirty ? merge<T>({0, n}) : result<void>{};
+            });
+        return done ? gather() : done;
     }
     /// Stops background work and makes everything durable. Later commits and flushes are refused; snapshots stay valid.
     [[gnu::cold]] result<void> close() {
@@ -188,7 +216,7 @@ public:
         if (worker_) worker_->stop();
         std::lock_guard work(work_mutex_);
         result<void>    out;
-        if (log_ && store_ && !failed()) {
+        if (log_ && store_ && !failed() && !options_.read_only) {
             bool const needs_run =
                 !log_persists || log_->end().value - flushed_.value > options_.close_flush_bytes.value;
             if (store_persists && needs_run && recovered_) {
@@ -205,7 +233,7 @@ public:
     }
 
     [[gnu::cold]] database_stats stats() const {
-        auto const     p = pin();
+        auto const     p = pin(false);
         database_stats out;
         out.last_commit = p.at;
         out.store       = store_->stats();
@@ -215,13 +243,27 @@ public:
         }
         out.flushes = flushes_.load();
         out.merges  = merges_.load();
+        out.expired = expired_.load();
+        {
+            auto const      now = clock_now();
+            std::lock_guard lock(state_mutex_);
+            for (auto const& [old, replaced] : old_states_)
+                if (!old.expired()) {
+                    ++out.old_states;
+                    out.oldest_state_ns = std::max(out.oldest_state_ns, now - std::min(now, replaced));
+                }
+        }
         [&]<std::size_t... T>(std::index_sequence<T...>) {
             (out.tables.push_back(stats_of<T>(p)), ...);
         }(std::make_index_sequence<table_count>{});
         return out;
     }
-    /// The page store, for verification.
-    store_type const& store() const noexcept { return *store_; }
+    /// The page store, for verification: it knows all that is in use.
+    result<store_type const*> claimed_store() {
+        std::lock_guard work(work_mutex_);
+        if (auto done = claim_space(); !done) return fail(std::move(done).error());
+        return store_.get();
+    }
 
 private:
     engine(std::string path, options o) : path_(std::move(path)), options_(std::move(o)) {}
@@ -229,13 +271,21 @@ private:
     // ---- opening -----------------------------------------------------------------------------------------------------
 
     [[gnu::cold]] result<void> recover() {
-        auto opened = store_type::open(options_.files, path_, {signature(), options_.create, false});
+        store_options how;
+        how.signature    = signature();
+        how.create       = options_.create && !options_.read_only;
+        how.read_only    = options_.read_only;
+        how.direct_bytes = options_.direct_bytes.value;
+        auto opened      = store_type::open(options_.files, path_, how);
         if (!opened) return fail(std::move(opened).error());
         store_      = std::make_shared<store_type>(std::move(*opened));
         auto state  = std::make_shared<state_type>();
         auto stored = store_->root();
-        if (stored.empty()) {
+        if (stored.empty() && options_.read_only && store_persists) {
+            return fail(errc::not_found, {path_, " has no root yet: another process is making it; open it again"});
+        } else if (stored.empty()) {
             if (auto done = store_->retain({}); !done) return done;
+            claimed_          = true;
             root_.identity    = store_persists ? hash_u64(options_.files.now_ns() ^ hash_bytes(as_bytes(path_)))
                                                : hash_bytes(as_bytes(signature()));
             recovery_.created = true;
@@ -253,8 +303,9 @@ private:
         if (stored.empty() && store_persists)
             if (auto done = publish_root(*state, root_); !done) return done;
 
-        auto log = log_type::open(options_.files, path_ + ".wal",
-                                  {root_.identity, options_.segment_bytes, options_.sync_interval_ns, false});
+        auto log =
+            log_type::open(options_.files, path_ + ".wal",
+                           {root_.identity, options_.segment_bytes, options_.sync_interval_ns, options_.read_only});
         if (!log) return fail(std::move(log).error());
         log_          = std::make_shared<log_type>(std::move(*log));
         last_         = root_.at;
@@ -277,8 +328,7 @@ private:
         byte_reader in(stored);
         if (!root_.get(in)) return bad("is not one");
         if (root_.tables != table_count) return bad("names another number of tables than the signature");
-        std::vector<extent> kept;
-        auto                done = for_tables([&]<std::size_t T>() -> result<void> {
+        auto done = for_tables([&]<std::size_t T>() -> result<void> {
             auto& totals = std::get<T>(last_totals_);
             totals.rows  = in.get<std::uint64_t>();
             for (auto& w : totals.weights) w = in.get<std::uint64_t>();
@@ -286,16 +336,31 @@ private:
             for (std::uint32_t i = 0; i < n && in.ok(); ++i) {
                 run_descriptor d;
                 if (!d.get(in, table<T>::index_count)) return bad("holds a malformed run");
-                auto r = run<table<T>, store_type>::open(store_, std::move(d));
-                if (!r) return fail(std::move(r).error().while_("opening " + path_));
-                (*r)->each_extent([&](extent e) { kept.push_back(e); });
-                std::get<T>(state).runs.push_back(std::move(*r));
+                std::get<T>(state).runs.push_back(make_run<T>(std::move(d)));
             }
             return {};
         });
         if (!done) return done;
         if (!in.ok() || !in.at_end()) return bad("has another length than its tables need");
-        return store_->retain(kept);
+        return {};
+    }
+    template <std::size_t T>
+    std::shared_ptr<run<table<T>, store_type>> make_run(run_descriptor d) const {
+        return std::make_shared<run<table<T>, store_type>>(store_, std::move(d));
+    }
+    /// Before the first write: tells the store which extents are in use. Reads the directory of every run, which opening leaves to this.
+    [[gnu::cold]] result<void> claim_space() {
+        if (claimed_) return {};
+        std::vector<extent> kept;
+        auto const          state = current();
+        auto                done  = for_tables([&]<std::size_t T>() -> result<void> {
+            for (auto const& r : std::get<T>(*state).runs)
+                if (auto read = r->each_extent([&](extent e) { kept.push_back(e); }); !read) return read;
+            return {};
+        });
+        if (done) done = store_->retain(kept);
+        claimed_ = done.has_value();
+        return done;
     }
 
     result<void> replay(state_type& state, byte_view record) {
@@ -370,9 +435,9 @@ private:
                 auto last    = r.last_commit(key, base.at);
                 bool changed = last && *last > base.at;
                 if (last && *last == 0 &&
-                    base.state.get() != &state) {  // a merge may have dropped the tombstone that tells of it
+                    &base.state.get() != &state) {  // a merge may have dropped the tombstone that tells of it
                     auto before =
-                        table_reader<table<T>, store_type>(std::get<T>(*base.state), nullptr, base.at, nullptr)
+                        table_reader<table<T>, store_type>(std::get<T>(base.state.get()), nullptr, base.at, nullptr)
                             .locate_live(key);
                     auto now = r.locate_live(key);
                     if (!before || !now) last = fail(before ? std::move(now).error() : std::move(before).error());
@@ -403,10 +468,11 @@ private:
         auto& t   = std::get<T>(totals);
         auto  old = r.locate_live(key);
         if (!old) return fail(std::move(old).error());
-        byte_view columns[table<T>::schema_type::size];
+        byte_view                                        columns[table<T>::schema_type::size];
+        typename table_reader<table<T>, store_type>::pin keep;
         if (*old) {
             --t.rows;
-            if (auto done = r.columns(*old, columns); !done) return done;
+            if (auto done = r.columns(*old, columns, keep); !done) return done;
             add_weights<table<T>>(columns, t, false);
         }
         if (!tombstone) {
@@ -474,10 +540,12 @@ private:
     }
     result<void> usable() const {
         if (closed_) return fail(errc::read_only, {path_, " is closed"});
+        if (options_.read_only) return fail(errc::read_only, {path_, " was opened read-only"});
         return writable_locked();
     }
     result<void> writable() const {
         if (closed_ || !log_) return fail(errc::read_only, {path_, " is closed"});
+        if (options_.read_only) return fail(errc::read_only, {path_, " was opened read-only"});
         return writable_locked();
     }
     result<void> writable_locked() const {
@@ -536,6 +604,7 @@ private:
                     if (auto merged = merge<T>(choice); !merged) return merged;
                 }
             });
+        if (done && claimed_) done = gather();
         return done;
     }
 
@@ -544,11 +613,35 @@ private:
         return state_;
     }
     [[gnu::cold]] void install(std::shared_ptr<state_type const> next) {
+        auto const now = clock_now();
         {
             std::lock_guard lock(state_mutex_);
+            std::erase_if(old_states_, [](auto const& o) { return o.first.expired(); });
+            old_states_.emplace_back(state_, now);
             state_.swap(next);
         }
         progress_.notify_all();
+    }
+    /// Takes back what snapshots hold that are older than the options allow.
+    [[gnu::cold]] void expire_snapshots() {
+        if (options_.snapshot_limit_ns == 0) return;
+        auto const                                      now = clock_now();
+        std::vector<std::shared_ptr<lease<state_type>>> late;  // let go of outside the lock
+        {
+            std::lock_guard lock(state_mutex_);
+            std::erase_if(leases_, [&](auto const& l) {
+                auto held = l.lock();
+                if (held && now - std::min(now, held->since()) <= options_.snapshot_limit_ns) return false;
+                if (held) late.push_back(std::move(held));
+                return true;
+            });
+        }
+        for (auto const& l : late) l->expire();
+        expired_ += late.size();
+    }
+    std::uint64_t clock_now() const {
+        auto world = options_.files;  // a handle
+        return world.now_ns();
     }
     static std::size_t active_bytes(state_type const& s) {
         return std::apply([](auto const&... t) { return (std::size_t{0} + ... + t.memtables.front()->bytes()); }, s);
@@ -575,6 +668,9 @@ private:
 
     /// Writes frozen memtables as runs, oldest first, a root for each generation.
     result<void> flush_frozen() {
+        expire_snapshots();
+        if (!generations_.empty())
+            if (auto done = claim_space(); !done) return done;
         while (!generations_.empty()) {
             auto const g = generations_.front();
             if (auto synced = log_->sync_all(); !synced) return fail(poison(std::move(synced).error()));
@@ -598,9 +694,7 @@ private:
                 if (builder.rows() == 0) return {};
                 auto d = builder.finish();
                 if (!d) return fail(std::move(d).error());
-                auto r = run<table<T>, store_type>::open(store_, std::move(*d));
-                if (!r) return fail(std::move(r).error());
-                t.runs.insert(t.runs.begin(), std::move(*r));
+                t.runs.insert(t.runs.begin(), make_run<T>(std::move(*d)));
                 return {};
             });
             auto                root = root_;
@@ -646,6 +740,7 @@ private:
 
     template <std::size_t T>
     [[gnu::cold]] result<void> merge(merge_choice choice) {
+        if (auto done = claim_space(); !done) return done;
         auto const  now    = current();
         auto const& runs   = std::get<T>(*now).runs;
         bool const  bottom = choice.last == runs.size();
@@ -659,11 +754,9 @@ private:
         list.erase(list.begin() + static_cast<std::ptrdiff_t>(choice.first),
                    list.begin() + static_cast<std::ptrdiff_t>(choice.last));
         if (merged->rows > 0) {
-            auto r = run<table<T>, store_type>::open(store_, std::move(*merged));
-            if (!r) return fail(std::move(r).error());
-            list.insert(list.begin() + static_cast<std::ptrdiff_t>(choice.first), std::move(*r));
+            list.insert(list.begin() + static_cast<std::ptrdiff_t>(choice.first), make_run<T>(std::move(*merged)));
         } else {
-            std::make_shared<run<table<T>, store_type>>(store_, std::move(*merged))->retire();
+            make_run<T>(std::move(*merged))->retire();
         }
         if (store_persists)
             if (auto done = publish_root(*next, root_, &root_totals_); !done) return done;
@@ -672,6 +765,37 @@ private:
         for (auto i = choice.first; i < choice.last; ++i) runs[i]->retire();
         ++merges_;
         return {};
+    }
+
+    /// Shortens the file: moves what lies far back in it into free space further ahead. A disk that is full stops it and nothing else.
+    [[gnu::cold]] result<void> gather() {
+        for (;;) {
+            auto const from = store_->trim();
+            if (from == ~std::uint64_t{0}) return {};
+            auto const                             now  = current();
+            auto                                   next = std::make_shared<state_type>(*now);
+            std::vector<std::function<void(bool)>> settle;  // retires the old run, or the new one when no root names it
+            auto                                   done = for_tables([&]<std::size_t T>() -> result<void> {
+                for (auto& r : std::get<T>(*next).runs) {
+                    auto moved = relocate_run<table<T>, store_type>(*store_, *r, from);
+                    if (!moved) return fail(std::move(moved).error());
+                    if (!*moved) continue;
+                    auto fresh = make_run<T>(std::move((*moved)->moved));
+                    settle.push_back([old = r, fresh, left = std::move((*moved)->left),
+                                      made = std::move((*moved)->made)](bool published) {
+                        if (published) old->retire(fresh, left);
+                        else fresh->retire(nullptr, made);
+                    });
+                    r = std::move(fresh);
+                }
+                return {};
+            });
+            if (done && settle.empty()) return {};
+            if (done) done = publish_root(*next, root_, &root_totals_);
+            if (done) install_runs(*next, false);
+            for (auto const& s : settle) s(done.has_value());
+            if (!done) return done.error().kind == errc::full ? result<void>{} : done;
+        }
     }
 
     [[gnu::cold]] result<void> publish_root(state_type const& state, root_header root,
@@ -715,7 +839,7 @@ private:
     template <std::size_t T>
     [[gnu::cold]] static table_stats stats_of(pinned const& p) {
         table_stats out;
-        auto const& t = std::get<T>(*p.state);
+        auto const& t = std::get<T>(p.state.get());
         out.name      = std::string(table<T>::name);
         out.rows      = std::get<T>(p.totals).rows;
         for (auto const& m : t.memtables) {
@@ -735,9 +859,12 @@ private:
             out.tombstones += d.tombstones;
             out.key_bytes += d.keys.size + d.stamps.size;
             out.filter_bytes += d.filter.size;
-            out.row_bytes += d.directory.size;
-            for (auto const& b : d.blocks) out.row_bytes += b.size;
-            for (std::size_t i = 0; i < d.parts.size(); ++i) out.indexes[i].bytes += d.parts[i].size;
+            auto rest = d.bytes - d.keys.size - d.stamps.size - d.filter.size;
+            for (std::size_t i = 0; i < d.parts.size(); ++i) {
+                out.indexes[i].bytes += d.parts[i].size;
+                rest -= d.parts[i].size;
+            }
+            out.row_bytes += rest;
         }
         return out;
     }
@@ -756,6 +883,7 @@ private:
     root_header root_;
     totals_type root_totals_{};
     lsn         flushed_{};
+    bool        claimed_ = false;  // the store knows which extents are in use
 
     mutable std::mutex                 commit_mutex_;  // log order, memtable writes
     timestamp                          last_ = 0;
@@ -763,19 +891,23 @@ private:
     std::array<timestamp, table_count> table_last_{};
     std::deque<generation>             generations_;  // pushed under commit_mutex_ by the holder of work_mutex_
 
-    mutable std::mutex                            state_mutex_;  // what pin() hands out
-    std::condition_variable                       progress_;
-    std::shared_ptr<state_type const>             state_;
-    timestamp                                     visible_ = 0;
-    totals_type                                   visible_totals_{};
-    std::optional<error>                          work_error_;
-    std::mutex                                    pending_mutex_;
-    std::deque<std::pair<timestamp, totals_type>> pending_;
+    mutable std::mutex                state_mutex_;  // what pin() hands out
+    std::condition_variable           progress_;
+    std::shared_ptr<state_type const> state_;
+    timestamp                         visible_ = 0;
+    totals_type                       visible_totals_{};
+    std::optional<error>              work_error_;
+
+    mutable std::vector<std::weak_ptr<lease<state_type>>> leases_;  // where snapshots may expire
+    mutable std::size_t leases_most_ = 16;                          // of them, before those that ended are looked for
+    std::vector<std::pair<std::weak_ptr<state_type const>, std::uint64_t>> old_states_;  // and when they were replaced
+    std::mutex                                                             pending_mutex_;
+    std::deque<std::pair<timestamp, totals_type>>                          pending_;
 
     mutable std::mutex         failure_mutex_;
     std::optional<error>       failure_;
     std::atomic<bool>          closed_{false};
-    std::atomic<std::uint64_t> flushes_{0}, merges_{0};
+    std::atomic<std::uint64_t> flushes_{0}, merges_{0}, expired_{0};
 };
 
 }  // namespace tenon

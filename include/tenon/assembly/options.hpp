@@ -14,8 +14,15 @@ namespace tenon {
 /// Amounts of a database; kinds are policies. Every field has a safe default.
 template <class FileSystem>
 struct database_options {
-    FileSystem    files{};                          ///< the world; a handle, so that tests can pass a simulated one
-    bool          create            = true;         ///< make the database when it does not exist
+    FileSystem files{};        ///< the world; a handle, so that tests can pass a simulated one
+    bool       create = true;  ///< make the database when it does not exist
+    /// Parts of a run that are at least as large are written past the page cache: for bulk loads of more than memory holds.
+    bytes_count direct_bytes = {~std::uint64_t{0}};
+    /// Sees the last root and the log behind it as they are now, beside a writer in another process or not; takes no writes.
+    bool read_only = false;
+    /// A snapshot or transaction that is older may answer errc::expired from then on, so that the space that it holds can be used again;
+    /// 0: never. On the clock of `files`.
+    std::uint64_t snapshot_limit_ns = 0;
     bytes_count   memtable_bytes    = {64u << 20};  ///< a memtable this large is written as a run
     bytes_count   segment_bytes     = {4u << 20};   ///< of the log; opening reads the last one
     bytes_count   block_bytes       = {64u << 10};  ///< of rows in a run, before a block is closed
@@ -47,10 +54,13 @@ struct table_stats {
     std::vector<index_stats>   indexes;
 };
 struct database_stats {
-    timestamp                last_commit = 0;
-    store_stats              store;
-    wal_stats                log;
-    std::uint64_t            flushes = 0, merges = 0;
+    timestamp     last_commit = 0;
+    store_stats   store;
+    wal_stats     log;
+    std::uint64_t flushes = 0, merges = 0;
+    std::uint64_t old_states = 0;  ///< that snapshots still see though newer runs have replaced them: they hold space
+    std::uint64_t oldest_state_ns = 0;  ///< how long ago the oldest of them was replaced
+    std::uint64_t expired         = 0;  ///< snapshots that were too old, so far
     std::vector<table_stats> tables;
 };
 

@@ -11,7 +11,7 @@ namespace tenon {
 
 /// What a root begins with; totals and run descriptors of each table follow.
 struct root_header {
-    static constexpr std::uint64_t magic    = 0x31546f526e6f6e74;  // "tnonRoT1"
+    static constexpr std::uint64_t magic    = 0x32546f526e6f6e74;  // "tnonRoT2"
     std::uint64_t                  identity = 0;                   ///< of the database, also in each log segment
     timestamp                      at       = 0;                   ///< newest commit that the runs hold
     lsn                            log{};                          ///< replay begins here

@@ -61,6 +61,7 @@ public:
     using row_type                 = typename Table::row_type;
     using schema_type              = typename Table::schema_type;
     using location_type            = location<Table, Store>;
+    using pin                      = typename run<Table, Store>::pin;
     static constexpr timestamp all = ~timestamp{0};
 
     /// overlay: a transaction's own writes, or nullptr. Committed versions after `upto` are not seen.
@@ -126,18 +127,24 @@ public:
         return !*newer;
     }
 
-    result<void> columns(location_type const& l, byte_view (&out)[schema_type::size]) const {
+    /// The bytes of a row's columns; `keep` keeps them.
+    result<void> columns(location_type const& l, byte_view (&out)[schema_type::size], pin& keep) const {
         if (l.version == nullptr) {
             if (trace_ != nullptr) ++trace_->blocks;
-            return l.in->columns(l.at, out);
+            return l.in->columns(l.at, out, keep);
         }
         if (!schema_type::split(l.version->record(), out))
             return fail(errc::corrupt, {"table ", Table::name, ": a record does not decode"});
         return {};
     }
     result<row_type> row(location_type const& l) const {
+        pin keep;
+        return row(l, keep);
+    }
+    /// Faster for rows one after another: `keep` has the last block.
+    result<row_type> row(location_type const& l, pin& keep) const {
         byte_view c[schema_type::size];
-        if (auto done = columns(l, c); !done) return fail(std::move(done).error());
+        if (auto done = columns(l, c, keep); !done) return fail(std::move(done).error());
         row_type out{};
         if (!schema_type::decode(c, out))
             return fail(errc::corrupt, {"table ", Table::name, ": a row does not decode"});

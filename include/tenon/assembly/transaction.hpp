@@ -89,6 +89,8 @@ public:
         if (auto ok = alive(); !ok) return fail(std::move(ok).error());
         byte_vector key;
         encode_key_value<typename table_at<T>::key_type>(key, typename table_at<T>::key_type::tuple_type(parts...));
+        auto const in = this->pinned_.state.enter();
+        if (!in) return fail(mark(snapshot_expired().value()));
         auto there = this->template reader<T>().locate_live(key);
         if (track_reads) own_->reads.keys[T].emplace_back(as_chars(key));
         if (!there) return fail(mark(std::move(there).error()));
@@ -158,7 +160,9 @@ private:
         });
         bool const          first = own_->writes.template table<T>() == nullptr;
         own_->writes.template add<T>(key, record, tombstone);
-        if (first) std::get<T>(this->readers_) = this->template make_reader<T>();
+        if (first)
+            if (auto const in = this->pinned_.state.enter())
+                std::get<T>(this->readers_) = this->template make_reader<T>();
         in_part.done();
     }
     template <class Row>
@@ -187,6 +191,8 @@ private:
                                                    std::to_string(key.size()) + " bytes; 65,535 are the most"}));
         if (condition != must::be_anything) {
             if (track_reads) own_->reads.keys[T].emplace_back(as_chars(key));
+            auto const in = this->pinned_.state.enter();
+            if (!in) return fail(mark(snapshot_expired().value()));
             auto there = this->template reader<T>().locate_live(key);
             if (!there) return fail(mark(std::move(there).error()));
             if (condition == must::be_absent && *there)

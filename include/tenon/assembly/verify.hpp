@@ -39,12 +39,13 @@ result<void> verify_part(run<Table, Store> const& r, Store const& store, verify_
     if (!keys) return fail(std::move(keys).error());
     typename kind::builder                                      again;
     std::vector<std::pair<typename kind::value_type, position>> entries;
+    typename run<Table, Store>::pin                             keep;
     for (position at = 0; at < r.size(); ++at) {
         auto dead = r.is_tombstone(at);
         if (!dead) return fail(std::move(dead).error());
         if (*dead) continue;
         byte_view columns[Table::schema_type::size];
-        if (auto done = r.columns(at, columns); !done) return done;
+        if (auto done = r.columns(at, columns, keep); !done) return done;
         typename kind::value_type value{};
         if (!Table::schema_type::extract(columns, typename spec::key_type{}, value))
             return fail(errc::corrupt, {where(), ": the member of row ", at, " does not decode"});
@@ -76,8 +77,9 @@ result<void> verify_run(run<Table, Store> const& r, Store const& store, verify_r
     auto       keys  = r.keys();
     if (!keys) return fail(std::move(keys).error());
     if (auto ok = (*keys)->validate(); !ok) return fail(std::move(ok).error().while_("checking the keys of " + where));
-    std::uint64_t tombstones = 0;
-    std::string   before;
+    typename run<Table, Store>::pin keep;
+    std::uint64_t                   tombstones = 0;
+    std::string                     before;
     for (position at = 0; at < r.size(); ++at) {
         typename run<Table, Store>::keys_type::buffer space;
         auto const                                    key = (*keys)->key(at, space);
@@ -95,14 +97,16 @@ result<void> verify_run(run<Table, Store> const& r, Store const& store, verify_r
             continue;
         }
         typename Table::row_type row{};
-        if (auto done = r.row(at, row); !done) return done;
+        if (auto done = r.row(at, row, keep); !done) return done;
         if (auto again = Table::key_bytes(row); as_chars(again) != as_chars(key))
             return fail(errc::corrupt,
                         {where, ": row ", at, " of a run does not have the key under which it is stored"});
     }
     if (tombstones != r.descriptor().tombstones)
         return fail(errc::corrupt, {where, ": a run has another number of deleted rows than its root says"});
-    report.blocks += r.block_count();
+    auto directory = r.directory();
+    if (!directory) return fail(std::move(directory).error());
+    report.blocks += (*directory)->blocks().size();
     ++report.runs;
     result<void> done;
     [&]<std::size_t... I>(std::index_sequence<I...>) {
@@ -116,16 +120,18 @@ result<void> verify_run(run<Table, Store> const& r, Store const& store, verify_r
 /// Reads all live extents, every run and every row; errc::corrupt names the first thing that is wrong. O(data), and for parts that are
 /// rebuilt as long as a flush takes. Runs beside readers and writers, on the state of the moment it begins.
 template <class Engine>
-result<verify_report> verify(Engine const& engine) {
+result<verify_report> verify(Engine& engine) {
     verify_report report;
-    if (auto ok = engine.store().verify(); !ok) return fail(std::move(ok).error());
-    auto const             pinned = engine.pin();
+    auto          store = engine.claimed_store();
+    if (!store) return fail(std::move(store).error());
+    if (auto ok = (*store)->verify(); !ok) return fail(std::move(ok).error());
+    auto const             pinned = engine.pin(false);
     snapshot<Engine> const all(pinned);
     result<void>           done;
     auto const             one = [&]<std::size_t T>(std::integral_constant<std::size_t, T>) {
         using table = std::tuple_element_t<T, typename Engine::tables>;
-        for (auto const& r : std::get<T>(*pinned.state).runs) {
-            done = detail::verify_run(*r, engine.store(), report);
+        for (auto const& r : std::get<T>(pinned.state.get()).runs) {
+            done = detail::verify_run(*r, **store, report);
             if (!done) return false;
         }
         std::uint64_t rows = 0;

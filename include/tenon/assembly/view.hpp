@@ -38,7 +38,7 @@ public:
     };
     using value_type = hit<typename Table::row_type>;
 
-    hit_list(std::shared_ptr<State const> state, table_reader<Table, Store> reader, result<std::vector<found>> rows)
+    hit_list(state_hold<State> state, table_reader<Table, Store> reader, result<std::vector<found>> rows)
         : state_(std::move(state)), reader_(std::move(reader)), found_(std::move(rows)) {}
 
     std::size_t size() const noexcept { return found_ ? found_->size() : 0; }
@@ -46,6 +46,8 @@ public:
     result<std::optional<value_type>> next() {
         if (!found_) return fail(found_.error());
         if (at_ == found_->size()) return std::optional<value_type>{};
+        auto const in = state_.enter();
+        if (!in) return snapshot_expired();
         auto const& f   = (*found_)[at_++];
         auto        row = reader_.row(f.where);
         if (!row) return fail(std::move(row).error());
@@ -53,10 +55,10 @@ public:
     }
 
 private:
-    std::shared_ptr<State const> state_;
-    table_reader<Table, Store>   reader_;
-    result<std::vector<found>>   found_;
-    std::size_t                  at_ = 0;
+    state_hold<State>          state_;
+    table_reader<Table, Store> reader_;
+    result<std::vector<found>> found_;
+    std::size_t                at_ = 0;
 };
 
 /// The stream of an index query; size() is known before rows are read.
@@ -152,6 +154,8 @@ public:
     result<std::uint64_t> count() const {
         constexpr auto T = table_index<Row>();
         note_scan<T>();
+        auto const in = pinned_.state.enter();
+        if (!in) return snapshot_expired();
         auto t = totals<T>();
         if (!t) return fail(std::move(t).error());
         return t->rows;
@@ -230,7 +234,8 @@ public:
         note_scan<T>();
         feed<T>();
         explain_index<T, I>();
-        return make_hits<T>(search_in<T, I>(query_terms<>(words), k));
+        auto const in = pinned_.state.enter();
+        return make_hits<T>(in ? search_in<T, I>(query_terms<>(words), k) : snapshot_expired());
     }
     /// Rows whose numeric member lies in [low, high), in no order, without an index: blocks whose zones lie outside are skipped.
     template <auto Member, class Low, class High>
@@ -243,7 +248,8 @@ public:
                       "tenon: scan<> takes numeric members; use range<> over an ordered index for others");
         note_scan<T>();
         explain<T>([] { return "zones " + key::name(); });
-        return make_hits<T>(scan_in<T, Member>(bound<key>(low), bound<key>(high)));
+        auto const in = pinned_.state.enter();
+        return make_hits<T>(in ? scan_in<T, Member>(bound<key>(low), bound<key>(high)) : snapshot_expired());
     }
 
 protected:
@@ -259,7 +265,7 @@ protected:
     table_reader<table_at<T>, store> make_reader() const {
         memtable<table_at<T>> const* own = nullptr;
         if (writes_ != nullptr) own = writes_->template table<T>();
-        return {std::get<T>(*pinned_.state), own, pinned_.at, trace_};
+        return {std::get<T>(pinned_.state.get()), own, pinned_.at, trace_};
     }
     template <std::size_t... T>
     auto make_readers(std::index_sequence<T...>) const {
@@ -278,6 +284,8 @@ protected:
             return std::string("primary ") + std::string(table_at<T>::index_type::name) + " " +
                    table_at<T>::key_type::name();
         });
+        auto const in = pinned_.state.enter();
+        if (!in) return snapshot_expired();
         auto l = reader<T>().locate_live(key);
         if (!l) return fail(std::move(l).error());
         if (!*l) return optional_row{};
@@ -342,7 +350,7 @@ private:
         auto out = std::get<T>(pinned_.totals);
         if (writes_ == nullptr || writes_->template table<T>() == nullptr) return out;
         result<void>                     done;
-        table_reader<table_at<T>, store> before(std::get<T>(*pinned_.state), nullptr, pinned_.at, nullptr);
+        table_reader<table_at<T>, store> before(std::get<T>(pinned_.state.get()), nullptr, pinned_.at, nullptr);
         writes_->template each<T>([&](row_version const* v) {
             if (!done) return;
             auto old = before.locate_live(v->key());
@@ -350,10 +358,11 @@ private:
                 done = fail(std::move(old).error());
                 return;
             }
-            byte_view columns[table_at<T>::schema_type::size];
+            byte_view                                      columns[table_at<T>::schema_type::size];
+            typename table_reader<table_at<T>, store>::pin keep;
             if (*old) {
                 --out.rows;
-                done = before.columns(*old, columns);
+                done = before.columns(*old, columns, keep);
                 if (done) add_weights<table_at<T>>(columns, out, false);
             }
             if (!v->tombstone && table_at<T>::schema_type::split(v->record(), columns)) {
@@ -418,6 +427,8 @@ private:
         note_scan<T>();
         feed<T>();
         explain_index<T, I>();
+        auto const in = pinned_.state.enter();
+        if (!in) return make_hits<T>(snapshot_expired());
         using found = typename hit_list<table_at<T>, store, state>::found;
         std::vector<found> out;
         result<void>       failed;
@@ -452,6 +463,8 @@ private:
         note_scan<T>();
         feed<T>();
         explain_index<T, I>();
+        auto const in = pinned_.state.enter();
+        if (!in) return make_hits<T>(snapshot_expired());
         using found = typename hit_list<table_at<T>, store, state>::found;
         std::vector<found> out;
         std::vector<Hit>   near;
@@ -573,6 +586,8 @@ private:
         std::vector<found> out;
         auto const&        r = reader<T>();
         byte_view          columns[table::schema_type::size];
+
+        typename table_reader<table, store>::pin keep;
         for (std::size_t i = 0; i < r.memory().size(); ++i) {
             if (trace_ != nullptr) ++trace_->memtables;
             auto const& m = *r.memory()[i].table;
@@ -585,19 +600,21 @@ private:
         }
         for (std::size_t i = 0; i < r.runs().size(); ++i) {
             if (trace_ != nullptr) ++trace_->runs;
-            auto const& run = *r.runs()[i];
-            for (std::size_t b = 0; b < run.block_count(); ++b) {
-                auto const z = run.block_zone(b, C);
+            auto const& run       = *r.runs()[i];
+            auto        directory = run.directory();
+            if (!directory) return fail(std::move(directory).error());
+            for (std::size_t b = 0; b < (*directory)->blocks().size(); ++b) {
+                auto const z = (*directory)->zone_of(b, C);
                 if (z.high < first || z.low > last) {
                     if (trace_ != nullptr) ++trace_->skipped;
                     continue;
                 }
                 if (trace_ != nullptr) ++trace_->blocks;
-                auto block = run.block(b);
+                auto block = run.block(b, keep);
                 if (!block) return fail(std::move(block).error());
                 for (std::uint32_t row = 0; row < (*block)->rows(); ++row) {
                     if (!inside((*block)->column(C, row))) continue;
-                    auto const at = run.block_first(b) + row;
+                    auto const at = (*directory)->first_of(b) + row;
                     if (trace_ != nullptr) ++trace_->candidates;
                     auto seen = r.is_current_in_run(i, at);
                     if (!seen) return fail(std::move(seen).error());

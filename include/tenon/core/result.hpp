@@ -31,6 +31,7 @@ enum class errc : unsigned char {
     too_large,         ///< a value or record beyond a stated limit
     read_only,         ///< a write to something that takes none
     poisoned,          ///< an earlier sync failed: reopen to go on
+    expired,           ///< a snapshot that was open for longer than allowed: take a new one
 };
 
 /// The field's name of an error kind, e.g. "corrupt".
@@ -53,6 +54,7 @@ constexpr std::string_view to_string(errc kind) noexcept {
         case errc::too_large: return "too large";
         case errc::read_only: return "read only";
         case errc::poisoned: return "poisoned";
+        case errc::expired: return "expired";
     }
     return "unknown";
 }

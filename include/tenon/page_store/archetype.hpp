@@ -21,13 +21,16 @@ public:
 
     static result<page_store> open(FS, std::string const&, store_options const&) { return page_store(0); }
 
-    result<extent>      write(byte_view) { return fail(errc::full, "the archetype holds nothing"); }
+    result<extent> write(byte_view, std::uint64_t = ~std::uint64_t{0}) {
+        return fail(errc::full, "the archetype holds nothing");
+    }
     result<extent_view> read(extent) const { return fail(errc::corrupt, "the archetype holds nothing"); }
     void                release(extent) {}
     result<void>        publish(byte_view) { return {}; }
     byte_vector         root() const { return {}; }
     result<void>        retain(std::span<extent const>) { return {}; }
     result<void>        verify() const { return {}; }
+    std::uint64_t       trim() { return ~std::uint64_t{0}; }
     store_stats         stats() const { return {}; }
 
 private:

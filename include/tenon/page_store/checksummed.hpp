@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A page store over another: every extent and root ends in a checksum that every read verifies.
+// A page store over another: every reference holds the checksum of what it refers to, and every read verifies it.
 #pragma once
 
 #include "tenon/core/contract.hpp"
@@ -22,50 +22,17 @@
 
 namespace tenon {
 
-namespace detail::pages {
-
-/// The 16 bytes behind a payload (docs/formats/checksummed_extent.md).
-struct trailer {
-    std::uint32_t magic  = 0;
-    std::uint32_t crc    = 0;  ///< crc32c over the payload, then over `length`
-    std::uint64_t length = 0;  ///< payload bytes
-};
-static_assert(sizeof(trailer) == 16 && std::is_trivially_copyable_v<trailer>);
-
-inline constexpr std::uint32_t trailer_magic = 0x63657274;  // "trec"
-
-inline std::uint32_t trailer_crc(byte_view payload) noexcept {
-    auto const length = static_cast<std::uint64_t>(payload.size());
-    return crc32c(object_bytes(length), crc32c(payload));
-}
-inline trailer trailer_of(byte_view payload) noexcept { return {trailer_magic, trailer_crc(payload), payload.size()}; }
-
-/// Empty when `sealed` is a payload of its length and its trailer, else what is wrong.
-inline std::string trailer_fault(byte_view sealed) {
-    if (sealed.size() < sizeof(trailer)) return "there is no room for the checksum";
-    auto const payload = sealed.first(sealed.size() - sizeof(trailer));
-    auto const t       = load<trailer>(sealed.data() + payload.size());
-    if (t.magic != trailer_magic) return "there is no checksum behind them";
-    if (t.length != payload.size()) return "they were written as " + std::to_string(t.length) + " bytes";
-    if (auto const found = trailer_crc(payload); t.crc != found)
-        return "their checksum should be " + std::to_string(t.crc) + " and is " + std::to_string(found);
-    return {};
-}
-
-}  // namespace detail::pages
-
-/// checksummed<Inner> - Inner, with a crc32c behind every extent and root.
+/// checksummed<Inner> - Inner, with the crc32c of its bytes in every extent's `check`.
 ///
-/// Maps        the caller's extent {o, n} -> Inner's extent {o, n + 16}: payload, then a trailer of magic, crc and length.
-/// Guarantee   read returns the bytes that were written under this offset and size at some time, or errc::corrupt. Found: every
-///             change of up to 32 neighbouring bits, any other with 1 - 2^-32; torn or cut extents; a wrong offset or size.
-///             Not found: a whole, intact, older extent of equal size at the same offset (a write that the disk lost but
-///             acknowledged).
-/// Cost        crc32c of all bytes in every read and write; 16 bytes an extent. No copy of the payload where Inner takes parts.
-///             A caller that reads an extent often keeps its view.
+/// Maps        payload -> Inner's extent, check = crc32c(payload). Nothing is added to the payload.
+/// Guarantee   read returns the bytes that this very write was given, or errc::corrupt. Found: every change of up to 32 neighbouring
+///             bits, any other with 1 - 2^-32; torn and cut extents; what belongs elsewhere or is from before (writes that the disk
+///             lost or misdirected), since the checksum lies with who refers to the bytes, up to the root, and not beside them.
+/// Cost        crc32c of all bytes in every read and write. A caller that reads an extent often keeps its view.
 /// Errors      as Inner, and errc::corrupt with the offset.
 /// Threads     as Inner.
 /// On disk     Inner's format + "+crc32c", docs/formats/checksummed_extent.md
+/// Source      a tree of checksums, each in its parent: Merkle, 1979; as ZFS and Btrfs use it.
 /// Use when    the medium or the memory in between is not trusted. Avoid over a store that authenticates (encrypted ones do).
 template <class Inner>
 struct checksummed {
@@ -98,100 +65,83 @@ public:
     template <class FS>
     class store {
         using inner_store = typename Inner::template store<FS>;
-        using trailer     = detail::pages::trailer;
 
     public:
-        using file_system = FS;
+        using file_system            = FS;
+        static constexpr bool evicts = evicts_extents<inner_store>;
 
         static result<store> open(FS fs, std::string const& path, store_options const& options) {
-            auto sealed_options = options;
-            sealed_options.signature.append(" ").append(
+            auto signed_options = options;
+            signed_options.signature.append(" ").append(
                 suffix);  // a store without checksums refuses the file, and this one theirs
-            auto opened = inner_store::open(std::move(fs), path, sealed_options);
+            auto opened = inner_store::open(std::move(fs), path, signed_options);
             if (!opened) return fail(std::move(opened.error()));
-            if (auto const root = opened->root(); !root.empty())
-                if (auto fault = detail::pages::trailer_fault(root); !fault.empty())
-                    return fail(errc::corrupt,
-                                {path, ": the ", root.size(), " bytes of the root are not what was published: ", fault,
-                                 "; restore the file from a backup"});
             return store(std::make_unique<state>(std::move(*opened), path));
         }
 
-        result<extent> write(byte_view bytes) {
-            auto const t       = detail::pages::trailer_of(bytes);
-            auto       written = write_sealed(bytes, object_bytes(t));
+        result<extent> write(byte_view bytes, std::uint64_t before = ~std::uint64_t{0}) {
+            auto written = s_->inner.write(bytes, before);
             if (!written) return written;
+            written->check = crc32c(bytes);
             std::lock_guard const guard(s_->mutex);
-            s_->live[written->offset] = bytes.size();
-            return extent{written->offset, bytes.size()};
+            s_->live[written->offset] = *written;
+            return written;
         }
 
         result<extent_view> read(extent e) const {
-            if (e.size > ~std::uint64_t{0} - sizeof(trailer)) return corrupt(e, "no extent is that long");
-            auto sealed = s_->inner.read(outer(e));
-            if (!sealed) return sealed;
-            if (auto fault = detail::pages::trailer_fault(sealed->bytes()); !fault.empty()) return corrupt(e, fault);
-            return extent_view(sealed->bytes().first(static_cast<std::size_t>(e.size)), sealed->owner());
+            auto view = s_->inner.read(bare(e));
+            if (!view) return view;
+            if (auto const found = std::uint64_t{crc32c(view->bytes())}; found != e.check)
+                return fail(errc::corrupt, {s_->path, ": the ", e.size, " bytes at offset ", e.offset,
+                                            " are not what was written: their checksum should be ", e.check, " and is ",
+                                            found, "; restore the file from a backup"});
+            return view;
         }
 
         void release(extent e) {
             {
                 std::lock_guard const guard(s_->mutex);
                 auto const            found = s_->live.find(e.offset);
-                expects(found != s_->live.end() && found->second == e.size,
+                expects(found != s_->live.end() && found->second == e,
                         "page_store::release takes an extent that write returned or retain was given, once");
                 s_->live.erase(found);
                 ++s_->releases;
             }
-            s_->inner.release(outer(e));
+            s_->inner.release(bare(e));
         }
 
-        result<void> publish(byte_view bytes) {
-            byte_vector sealed(bytes.begin(), bytes.end());
-            put(sealed, detail::pages::trailer_of(bytes));
-            return s_->inner.publish(sealed);
-        }
+        result<void> publish(byte_view bytes) { return s_->inner.publish(bytes); }
 
-        byte_vector root() const {
-            auto sealed = s_->inner.root();
-            if (!sealed.empty()) sealed.resize(sealed.size() - sizeof(trailer));
-            return sealed;
-        }
+        byte_vector root() const { return s_->inner.root(); }
 
         result<void> retain(std::span<extent const> extents) {
             std::vector<extent> inner;
             inner.reserve(extents.size());
-            for (auto const& e : extents) {
-                if (e.size > ~std::uint64_t{0} - sizeof(trailer)) return corrupt(e, "no extent is that long");
-                inner.push_back(outer(e));
-            }
+            for (auto const& e : extents) inner.push_back(bare(e));
             if (auto done = s_->inner.retain(inner); !done) return done;
             std::lock_guard const guard(s_->mutex);
             s_->live.clear();
-            for (auto const& e : extents) s_->live.emplace(e.offset, e.size);
+            for (auto const& e : extents) s_->live.emplace(e.offset, e);
             return {};
         }
 
         result<void> verify() const {
             if (auto done = s_->inner.verify(); !done) return done;
-            if (auto const root = s_->inner.root(); !root.empty())
-                if (auto fault = detail::pages::trailer_fault(root); !fault.empty())
-                    return fail(errc::corrupt, {s_->path, ": the root is not what was published: ", fault});
-            std::map<std::uint64_t, std::uint64_t> all;
+            std::map<std::uint64_t, extent> all;
             {
                 std::lock_guard const guard(s_->mutex);
                 all = s_->live;
             }
-            for (auto const& [offset, size] : all) {
+            for (auto const& [offset, e] : all) {
                 for (;;) {  // again when the extent was released, and its space written anew, while it was read
                     std::uint64_t before;
                     {
                         std::lock_guard const guard(s_->mutex);
                         auto const            found = s_->live.find(offset);
-                        if (found == s_->live.end() || found->second != size) break;
+                        if (found == s_->live.end() || found->second != e) break;
                         before = s_->releases;
                     }
-                    auto const view = read({offset, size});
+                    auto const view = read(e);
                     if (view) break;
                     std::lock_guard const guard(s_->mutex);
                     if (s_->releases == before) return fail(view.error());
@@ -200,41 +150,25 @@ public:
             return {};
         }
 
+        std::uint64_t trim() { return s_->inner.trim(); }
+
         store_stats stats() const { return s_->inner.stats(); }
 
     private:
         struct state {
             state(inner_store i, std::string p) : inner(std::move(i)), path(std::move(p)) {}
 
-            inner_store                            inner;
-            std::string                            path;
-            mutable std::mutex                     mutex;  // guards live and releases
-            std::map<std::uint64_t, std::uint64_t> live;   // offset -> payload bytes
-            std::uint64_t                          releases = 0;
+            inner_store                     inner;
+            std::string                     path;
+            mutable std::mutex              mutex;  // guards live and releases
+            std::map<std::uint64_t, extent> live;   // by offset
+            std::uint64_t                   releases = 0;
         };
 
         explicit store(std::unique_ptr<state> s) noexcept : s_(std::move(s)) {}
 
-        static constexpr extent outer(extent e) noexcept { return {e.offset, e.size + sizeof(trailer)}; }
-
-        result<extent> write_sealed(byte_view payload, byte_view end) {
-            if constexpr (requires(std::span<byte_view const> parts) { s_->inner.write_parts(parts); }) {
-                std::array<byte_view, 2> const parts{payload, end};
-                return s_->inner.write_parts(parts);
-            } else {
-                byte_vector sealed;
-                sealed.reserve(payload.size() + end.size());
-                put_bytes(sealed, payload);
-                put_bytes(sealed, end);
-                return s_->inner.write(sealed);
-            }
-        }
-
-        tl::unexpected<error> corrupt(extent e, std::string_view fault) const {
-            return fail(errc::corrupt,
-                        {s_->path, ": the ", e.size, " bytes at offset ", e.offset,
-                         " are not what was written: ", std::string(fault), "; restore the file from a backup"});
-        }
+        /// As Inner knows it.
+        static constexpr extent bare(extent e) noexcept { return {e.offset, e.size}; }
 
         std::unique_ptr<state> s_;
     };

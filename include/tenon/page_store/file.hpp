@@ -47,7 +47,7 @@ struct heap_reader {
 /// Cost        read: one allocation, one pread. write: one pwrite, O(log extents). publish: two syncs.
 /// Errors      as the concept.
 /// Threads     all members but open and retain may be called concurrently.
-/// On disk     "tenon.pages/1", docs/formats/page_file.md; the same bytes as mmap_store.
+/// On disk     "tenon.pages/2", docs/formats/page_file.md; the same bytes as mmap_store.
 /// Use when    the file system cannot be mapped (memory, simulated, encrypted ones) or may fail under a map.
 ///             Prefer mmap_store<> for reads without copies.
 template <std::uint64_t GrowBytes = (std::uint64_t{1} << 20)>
@@ -57,7 +57,7 @@ struct file_store {
 
     using policy_axis                            = axis::page_store;
     static constexpr std::string_view name       = "file_store";
-    static constexpr std::string_view format     = "tenon.pages/1";
+    static constexpr std::string_view format     = "tenon.pages/2";
     static constexpr bool             persistent = true;
 
     template <class FS>

@@ -15,23 +15,26 @@
 #include <string>
 #include <string_view>
 
-/// The bytes of "tenon.pages/1", shared by file_store and mmap_store (docs/formats/page_file.md).
+/// The bytes of "tenon.pages/2", shared by file_store and mmap_store (docs/formats/page_file.md).
 ///
 /// Shapes      page 0: header. Pages 1 and 2: root slots, generation g in page 1 + g % 2. Page 3: zeros.
 ///             Extents from 16 KiB on, at multiples of 4 KiB.
-/// Guarantee   a slot page holds its record twice, in different sectors: one damaged sector loses no root.
+/// Guarantee   a slot page holds its record twice, in different sectors: one damaged sector loses no root. A third record is
+///             written after the sync of the two: it proves that they are on the medium.
 /// Errors      decoding: not_ours, wrong_version, wrong_assembly, corrupt; never reads outside the bytes given.
-/// On disk     "tenon.pages/1", docs/formats/page_file.md
+/// On disk     "tenon.pages/2", docs/formats/page_file.md
 namespace tenon::detail::pages {
 
 inline constexpr std::uint64_t    page_bytes          = 4096;
 inline constexpr std::uint64_t    data_begin          = 4 * page_bytes;
-inline constexpr std::uint32_t    format_version      = 1;
+inline constexpr std::uint32_t    format_version      = 2;
 inline constexpr std::size_t      max_signature_bytes = 3584;
 inline constexpr std::uint64_t    max_root_bytes      = std::uint64_t{1} << 30;
 inline constexpr std::size_t      slot_copy_at        = 2048;
+inline constexpr std::size_t      slot_proof_at       = 1024;
 inline constexpr std::string_view header_magic        = "tenon.pg";
 inline constexpr std::string_view slot_magic          = "tenon.rt";
+inline constexpr std::string_view proof_magic         = "tenon.ok";
 
 using page  = std::array<std::byte, page_bytes>;
 using front = std::array<std::byte, data_begin>;
@@ -111,15 +114,20 @@ static_assert(sizeof(slot_record) == 64 && offsetof(slot_record, crc) == 60 &&
 
 constexpr std::uint64_t slot_offset(std::uint64_t generation) noexcept { return (1 + generation % 2) * page_bytes; }
 
-inline page encode_slot(root_slot const& s) {
+inline slot_record encode_record(root_slot const& s, std::string_view magic) {
     slot_record r;
-    std::copy(slot_magic.begin(), slot_magic.end(), r.magic.begin());
+    std::copy(magic.begin(), magic.end(), r.magic.begin());
     r.generation  = s.generation;
     r.offset      = s.where.offset;
     r.size        = s.where.size;
     r.payload_crc = s.payload_crc;
     r.crc         = crc32c(object_bytes(r).first(offsetof(slot_record, crc)));
-    page out{};
+    return r;
+}
+/// A slot page, without proof.
+inline page encode_slot(root_slot const& s) {
+    auto const r = encode_record(s, slot_magic);
+    page       out{};
     std::memcpy(out.data(), &r, sizeof r);
     std::memcpy(out.data() + slot_copy_at, &r, sizeof r);
     return out;
@@ -127,25 +135,33 @@ inline page encode_slot(root_slot const& s) {
 
 /// What a slot page says.
 struct slot_reading {
-    bool      valid = false;  ///< a record is intact, `slot` is the newer of the intact ones
-    bool      blank = true;   ///< both records are all zeros: never written
+    bool      valid  = false;  ///< a record is intact, `slot` is the newer of the intact ones
+    bool      blank  = true;   ///< both records are all zeros: never written
+    bool      proven = false;  ///< the slot was synced
     root_slot slot;
 };
 
 inline slot_reading decode_slot(byte_view slot_page, std::uint64_t which) {
     slot_reading out;
+    auto const   intact = [&](std::size_t at, std::string_view magic, slot_record& r) {
+        auto const bytes = slot_page.subspan(at, sizeof(slot_record));
+        r                = load<slot_record>(bytes.data());
+        return std::string_view(r.magic.data(), r.magic.size()) == magic &&
+               r.crc == crc32c(bytes.first(offsetof(slot_record, crc))) &&
+               r.generation % 2 == which;  // else it belongs into the other page
+    };
+    slot_record r;
     for (std::size_t at : {std::size_t{0}, slot_copy_at}) {
         auto const bytes = slot_page.subspan(at, sizeof(slot_record));
         if (std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; })) continue;
-        out.blank    = false;
-        auto const r = load<slot_record>(bytes.data());
-        if (std::string_view(r.magic.data(), r.magic.size()) != slot_magic) continue;
-        if (r.crc != crc32c(bytes.first(offsetof(slot_record, crc)))) continue;
-        if (r.generation % 2 != which) continue;  // a record that belongs into the other page
+        out.blank = false;
+        if (!intact(at, slot_magic, r)) continue;
         if (out.valid && out.slot.generation >= r.generation) continue;
         out.valid = true;
         out.slot  = {r.generation, {r.offset, r.size}, r.payload_crc};
     }
+    out.proven = out.valid && intact(slot_proof_at, proof_magic, r) && r.generation == out.slot.generation &&
+                 extent{r.offset, r.size} == out.slot.where && r.payload_crc == out.slot.payload_crc;
     return out;
 }
 

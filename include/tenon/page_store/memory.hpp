@@ -43,8 +43,10 @@ struct memory_store {
             return store(std::make_unique<state>(path, options.read_only));
         }
 
-        result<extent> write(byte_view bytes) {
+        result<extent> write(byte_view bytes, std::uint64_t before = ~std::uint64_t{0}) {
             if (s_->read_only) return read_only();
+            if (before != ~std::uint64_t{0})
+                return fail(errc::full, {s_->path, " (in memory): offsets only grow, none is before ", before});
             auto buffer = detail::pages::aligned_bytes::make(bytes.size());
             if (!buffer) return fail(errc::full, {"no memory for an extent of ", bytes.size(), " bytes"});
             std::copy(bytes.begin(), bytes.end(), buffer->bytes().begin());
@@ -97,10 +99,15 @@ struct memory_store {
 
         result<void> verify() const { return {}; }
 
+        std::uint64_t trim() noexcept { return ~std::uint64_t{0}; }
+
         store_stats stats() const {
             std::shared_lock const guard(s_->mutex);
             auto const             root = s_->root.empty() ? 0 : space_of(s_->root.size());
-            return {s_->live_bytes + root, s_->live_bytes + root, 0, s_->generation};
+            store_stats            out;
+            out.file_bytes = out.live_bytes = s_->live_bytes + root;
+            out.generation                  = s_->generation;
+            return out;
         }
 
     private:

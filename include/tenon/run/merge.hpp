@@ -108,7 +108,8 @@ template <class Table, page_store Store>
     detail::merge_walk<typename run<Table, Store>::core_type> walk;
     for (auto const& r : runs)
         if (auto done = walk.add(*r); !done) return fail(std::move(done).error());
-    run_builder<Table, Store> builder(std::move(store), block_bytes);
+    run_builder<Table, Store>                    builder(std::move(store), block_bytes);
+    std::vector<typename run<Table, Store>::pin> pins(runs.size());
     for (;;) {
         auto more = walk.next();
         if (!more) return fail(std::move(more).error());
@@ -116,7 +117,8 @@ template <class Table, page_store Store>
         if (walk.dead() && oldest_included) continue;
         byte_view columns[Table::schema_type::size];
         if (!walk.dead())
-            if (auto done = runs[walk.from()]->columns(walk.at(), columns); !done) return fail(std::move(done).error());
+            if (auto done = runs[walk.from()]->columns(walk.at(), columns, pins[walk.from()]); !done)
+                return fail(std::move(done).error());
         if (auto done = builder.add(walk.key(), walk.when(), walk.dead(), columns); !done)
             return fail(std::move(done).error());
     }

@@ -22,9 +22,14 @@ struct run_descriptor {
     std::uint64_t       rows = 0, tombstones = 0, bytes = 0;
     timestamp           first = 0, last = 0;  ///< commits that the run covers
     extent              keys, stamps, filter, directory;
-    std::vector<extent> parts;   ///< one for each index of the table
-    std::vector<extent> blocks;  ///< from the directory, not stored in the root
+    std::vector<extent> parts;  ///< one for each index of the table
 
+    /// visit(extent) for each that is named here.
+    template <class D, class Visit>
+    static void each(D& d, Visit visit) {
+        for (auto* e : {&d.keys, &d.stamps, &d.filter, &d.directory}) visit(*e);
+        for (auto& e : d.parts) visit(e);
+    }
     void put(byte_vector& out) const {
         for (auto n : {rows, tombstones, bytes, first, last}) tenon::put(out, n);
         for (auto e : {keys, stamps, filter, directory}) tenon::put(out, e);
@@ -51,6 +56,53 @@ struct block_entry {
     std::uint64_t first = 0;  ///< position of its first row
     extent        where;
 };
+
+/// run_directory - the blocks of a run and their zones, looked at in place.
+class run_directory {
+public:
+    /// `rows` and `columns` of the run that it belongs to.
+    static result<run_directory> open(byte_view bytes, std::uint64_t rows, std::size_t columns) {
+        auto const    bad = [&](char const* what) { return fail(errc::corrupt, {"a run's directory: ", what}); };
+        run_directory out;
+        byte_reader   in(bytes);
+        auto const    n = in.get<std::uint64_t>();
+        out.rows_       = rows;
+        out.columns_    = columns;
+        if (!in.ok() || n > in.left() / (sizeof(block_entry) + columns * sizeof(zone)) ||
+            !view_array(bytes, sizeof n, n, out.blocks_) ||
+            !view_array(bytes, sizeof n + n * sizeof(block_entry), n * columns, out.zones_))
+            return bad("shorter than its blocks");
+        for (std::size_t i = 0; i < n; ++i) {
+            if (i > 0 && out.blocks_[i].first <= out.blocks_[i - 1].first) return bad("blocks are out of order");
+            if (out.blocks_[i].first >= rows) return bad("a block lies behind the last row");
+        }
+        if (n != 0 && out.blocks_[0].first != 0) return bad("the first block does not hold the first row");
+        if (n == 0 && rows != 0) return bad("rows but no blocks");
+        return out;
+    }
+    std::span<block_entry const> blocks() const noexcept { return blocks_; }
+    std::span<zone const>        zones() const noexcept { return zones_; }
+
+    /// The ordinal of the block that holds a position below the run's size.
+    std::size_t block_of(position at) const noexcept {
+        std::size_t low = 0, high = blocks_.size();
+        while (high - low > 1) {
+            auto const middle = low + (high - low) / 2;
+            if (blocks_[middle].first <= at) low = middle;
+            else high = middle;
+        }
+        return low;
+    }
+    position first_of(std::size_t b) const noexcept { return b < blocks_.size() ? blocks_[b].first : rows_; }
+    zone     zone_of(std::size_t b, std::size_t column) const noexcept { return zones_[b * columns_ + column]; }
+
+private:
+    std::uint64_t                rows_    = 0;
+    std::size_t                  columns_ = 0;
+    std::span<block_entry const> blocks_;
+    std::span<zone const>        zones_;
+};
+static_assert(sizeof(block_entry) == 32 && sizeof(zone) == 16);
 
 namespace detail {
 
@@ -161,13 +213,36 @@ public:
 
     run_descriptor const& descriptor() const noexcept { return descriptor_; }
     std::uint64_t         size() const noexcept { return descriptor_.rows; }
-    /// A durable root no longer names this run: its extents are free once it ends.
-    void retire() const noexcept { obsolete_.store(true); }
+    /// A durable root no longer names this run: its extents are free once it ends. Their names are read now, so that they are known then;
+    /// those that cannot be read, or remembered, are found free when the store is opened again.
+    void retire() const noexcept {
+        try {
+            std::vector<extent> all;
+            if (each_extent([&](extent e) { all.push_back(e); })) obsolete_ = std::move(all);
+        } catch (std::bad_alloc const&) {}
+    }
+    /// As retire, for a run of which `successor` took over all extents but `moved`.
+    void retire(std::shared_ptr<void const> successor, std::vector<extent> moved) const noexcept {
+        successor_ = std::move(successor);
+        obsolete_  = std::move(moved);
+    }
     template <class Visit>
-    void each_extent(Visit visit) const {
-        for (auto e : {descriptor_.keys, descriptor_.stamps, descriptor_.filter, descriptor_.directory}) visit(e);
-        for (auto e : descriptor_.parts) visit(e);
-        for (auto e : descriptor_.blocks) visit(e);
+    result<void> each_extent(Visit visit) const {
+        auto d = directory();
+        if (!d) return fail(std::move(d).error());
+        run_descriptor::each(descriptor_, visit);
+        for (auto const& b : (*d)->blocks()) visit(b.where);
+        return {};
+    }
+
+    result<run_directory const*> directory() const {
+        return directory_.get([&](extent_view& view) -> result<run_directory> {
+            auto bytes = read(descriptor_.directory, view);
+            if (!bytes) return fail(std::move(bytes).error());
+            auto d = run_directory::open(*bytes, descriptor_.rows, columns_);
+            if (!d) return fail(std::move(d).error().while_(sentence({"reading a run of table ", table_})));
+            return d;
+        });
     }
 
     result<keys_type const*> keys() const {
@@ -210,57 +285,19 @@ public:
         return *s >> 1;
     }
 
-    /// The ordinal of the block that holds a position below size().
-    std::size_t block_of(position at) const noexcept {
-        std::size_t low = 0, high = blocks_.size();
-        while (high - low > 1) {
-            auto const middle = low + (high - low) / 2;
-            if (blocks_[middle].first <= at) low = middle;
-            else high = middle;
-        }
-        return low;
-    }
-    std::size_t block_count() const noexcept { return blocks_.size(); }
-    position    block_first(std::size_t b) const noexcept { return b < blocks_.size() ? blocks_[b].first : size(); }
-    zone        block_zone(std::size_t b, std::size_t column) const noexcept { return zones_[b * columns_ + column]; }
-
 protected:
     run_core(std::shared_ptr<Store> store, run_descriptor d, std::string_view table, std::size_t columns)
         : store_(std::move(store)), descriptor_(std::move(d)), table_(table), columns_(columns) {}
     ~run_core() {
-        if (!obsolete_.load()) return;
-        each_extent([&](extent e) { release_or_forget(*store_, e); });
+        for (auto const& e : obsolete_) release_or_forget(*store_, e);
     }
 
-    result<void> read_directory() {
-        auto const bad  = [&](char const* what) { return fail(errc::corrupt, {"run of table ", table_, ": ", what}); };
-        auto       view = store_->read(descriptor_.directory);
-        if (!view) return fail(std::move(view).error().while_("reading a run's directory"));
-        byte_reader in(view->bytes());
-        auto const  n = in.get<std::uint64_t>();
-        if (n > in.left() / (sizeof(block_entry) + columns_ * sizeof(zone)))
-            return bad("directory shorter than its blocks");
-        blocks_.resize(static_cast<std::size_t>(n));
-        descriptor_.blocks.clear();
-        for (auto& b : blocks_) {
-            b = in.get<block_entry>();
-            if (&b != blocks_.data() && b.first <= (&b)[-1].first) return bad("blocks are out of order");
-            if (b.first >= descriptor_.rows) return bad("a block lies behind the last row");
-            descriptor_.blocks.push_back(b.where);
-        }
-        if (n != 0 && blocks_.front().first != 0) return bad("the first block does not hold the first row");
-        if (n == 0 && descriptor_.rows != 0) return bad("rows but no blocks");
-        zones_.resize(static_cast<std::size_t>(n) * columns_);
-        for (auto& z : zones_) z = in.get<zone>();
-        return {};
-    }
     result<byte_view> read(extent e, extent_view& keep) const {
         auto v = store_->read(e);
         if (!v) return fail(std::move(v).error().while_(sentence({"reading a run of table ", table_})));
         keep = std::move(*v);
         return keep.bytes();
     }
-    result<byte_view>     read_block(std::size_t b, extent_view& keep) const { return read(blocks_[b].where, keep); }
     tl::unexpected<error> no_row(position at) const {
         return fail(errc::corrupt, {"run of table ", table_, ": an index names row ", at, " of ", size()});
     }
@@ -284,17 +321,17 @@ private:
     run_descriptor                         descriptor_;
     std::string_view                       table_;
     std::size_t                            columns_;
-    std::vector<block_entry>               blocks_;
-    std::vector<zone>                      zones_;
+    lazily<run_directory>                  directory_;
     lazily<keys_type>                      keys_;
     lazily<std::span<std::uint64_t const>> stamps_;
     lazily<typename Filter::view>          filter_;
-    mutable std::atomic<bool>              obsolete_{false};
+    mutable std::vector<extent>            obsolete_;  // released when this ends; set by who replaces this run
+    mutable std::shared_ptr<void const>    successor_;
 };
 
 }  // namespace detail
 
-/// run - an immutable sorted run, opened in O(1); every extent is verified when it is first touched.
+/// run - an immutable sorted run, opened in O(1) without a read; every extent is verified when it is first touched.
 ///
 /// Maps        key -> position -> row; each index: query -> positions.
 /// Shapes      `rows` entries, at most one for each key; tombstones have no row in the blocks but keep their position.
@@ -320,39 +357,62 @@ public:
     using row_type   = typename Table::row_type;
     using keys_type  = typename core::keys_type;
 
-    /// Reads the directory; keys, blocks and parts wait until they are needed.
-    static result<std::shared_ptr<run>> open(std::shared_ptr<Store> store, run_descriptor d) {
-        auto out = std::make_shared<run>(std::move(store), std::move(d));
-        if (auto done = out->read_directory(); !done) return fail(std::move(done).error());
-        out->open_blocks_ = std::vector<detail::lazily<block_view<schema_type>>>(out->block_count());
-        return out;
-    }
+    /// Keeps in memory the block that was asked for last, while its bytes are used. Over stores that do not evict it is empty and the
+    /// bytes live as long as the run.
+    struct pin {
+        struct nothing {};
+        struct held {
+            run const*              of    = nullptr;
+            std::size_t             block = 0;
+            extent_view             bytes;
+            block_view<schema_type> view;
+        };
+        [[no_unique_address]] std::conditional_t<evicts_extents<Store>, held, nothing> last{};
+    };
 
     run(std::shared_ptr<Store> store, run_descriptor d)
         : core(std::move(store), std::move(d), Table::name, schema_type::size) {}
 
-    result<block_view<schema_type> const*> block(std::size_t b) const {
-        return open_blocks_[b].get([&](extent_view& view) -> result<block_view<schema_type>> {
-            auto bytes = this->read_block(b, view);
+    /// A block below directory()->blocks().size(); it lives as long as the run and, where the store evicts, until `keep` takes another.
+    result<block_view<schema_type> const*> block(std::size_t b, pin& keep) const {
+        auto d = this->directory();
+        if (!d) return fail(std::move(d).error());
+        auto const open = [&](extent_view& view) -> result<block_view<schema_type>> {
+            auto bytes = this->read((*d)->blocks()[b].where, view);
             if (!bytes) return fail(std::move(bytes).error());
             auto opened = block_view<schema_type>::open(*bytes);
-            if (opened && opened->rows() != this->block_first(b + 1) - this->block_first(b))
+            if (opened && opened->rows() != (*d)->first_of(b + 1) - (*d)->first_of(b))
                 return fail(errc::corrupt, "block of rows: another number of rows than its run says");
             return opened;
-        });
+        };
+        if constexpr (evicts_extents<Store>) {
+            auto& last = keep.last;
+            if (last.of == this && last.block == b) return &last.view;
+            last.of     = nullptr;
+            auto opened = open(last.bytes);
+            if (!opened) return fail(std::move(opened).error());
+            last = {this, b, std::move(last.bytes), *opened};
+            return &last.view;
+        } else {
+            auto blocks = open_blocks_.get(
+                [&](extent_view&) -> result<open_blocks> { return open_blocks((*d)->blocks().size()); });
+            return (**blocks)[b].get(open);
+        }
     }
-    /// The bytes of a row's columns. They live as long as the run.
-    result<void> columns(position at, byte_view (&out)[schema_type::size]) const {
+    /// The bytes of a row's columns; they live as long as its block does.
+    result<void> columns(position at, byte_view (&out)[schema_type::size], pin& keep) const {
         if (at >= this->size()) return this->no_row(at);
-        auto const b = this->block_of(at);
-        auto       v = block(b);
+        auto d = this->directory();
+        if (!d) return fail(std::move(d).error());
+        auto const b = (*d)->block_of(at);
+        auto       v = block(b, keep);
         if (!v) return fail(std::move(v).error());
-        (*v)->columns(static_cast<std::uint32_t>(at - this->block_first(b)), out);
+        (*v)->columns(static_cast<std::uint32_t>(at - (*d)->first_of(b)), out);
         return {};
     }
-    result<void> row(position at, row_type& out) const {
+    result<void> row(position at, row_type& out, pin& keep) const {
         byte_view c[schema_type::size];
-        if (auto done = columns(at, c); !done) return done;
+        if (auto done = columns(at, c, keep); !done) return done;
         if (!schema_type::decode(c, out))
             return fail(errc::corrupt, {"run of table ", Table::name, ": row ", at, " does not decode"});
         return {};
@@ -369,8 +429,10 @@ public:
     }
 
 private:
-    std::vector<detail::lazily<block_view<schema_type>>> open_blocks_;
-    typename parts_of<typename Table::indexes>::type     parts_;
+    using open_blocks = std::vector<detail::lazily<block_view<schema_type>>>;
+
+    detail::lazily<open_blocks>                      open_blocks_;  // where the store does not evict
+    typename parts_of<typename Table::indexes>::type parts_;
 };
 
 }  // namespace tenon

@@ -78,13 +78,14 @@ inline bool page_store_same(byte_view a, byte_view b) { return std::equal(a.begi
 class page_store_any {
 public:
     virtual ~page_store_any()                                   = default;
-    virtual result<extent>      write(byte_view)                = 0;
+    virtual result<extent>      write(byte_view, std::uint64_t) = 0;
     virtual result<extent_view> read(extent) const              = 0;
     virtual void                release(extent)                 = 0;
     virtual result<void>        publish(byte_view)              = 0;
     virtual byte_vector         root() const                    = 0;
     virtual result<void>        retain(std::span<extent const>) = 0;
     virtual result<void>        verify() const                  = 0;
+    virtual std::uint64_t       trim()                          = 0;
     virtual store_stats         stats() const                   = 0;
 };
 
@@ -92,13 +93,14 @@ template <page_store Store>
 class page_store_box final : public page_store_any {
 public:
     explicit page_store_box(Store s) : store_(std::move(s)) {}
-    result<extent>      write(byte_view bytes) override { return store_.write(bytes); }
+    result<extent>      write(byte_view bytes, std::uint64_t before) override { return store_.write(bytes, before); }
     result<extent_view> read(extent e) const override { return store_.read(e); }
     void                release(extent e) override { store_.release(e); }
     result<void>        publish(byte_view bytes) override { return store_.publish(bytes); }
     byte_vector         root() const override { return store_.root(); }
     result<void>        retain(std::span<extent const> es) override { return store_.retain(es); }
     result<void>        verify() const override { return store_.verify(); }
+    std::uint64_t       trim() override { return store_.trim(); }
     store_stats         stats() const override { return store_.stats(); }
 
 private:
@@ -156,8 +158,8 @@ public:
         return {};
     }
 
-    result<extent> write(std::uint64_t size, std::uint64_t seed) {
-        auto at = store_.write(page_store_fill(seed, size));
+    result<extent> write(std::uint64_t size, std::uint64_t seed, std::uint64_t before = ~std::uint64_t{0}) {
+        auto at = store_.write(page_store_fill(seed, size), before);
         if (!at) return at;
         if (at->size != size || at->offset % 4096 != 0)
             overlap_ = "write returned an extent of another size or at an odd offset";
@@ -165,8 +167,8 @@ public:
         if (after != live_.end() && after->first < at->offset + std::max<std::uint64_t>(size, 1))
             overlap_ = "write returned space of a live extent";
         if (after != live_.begin()) {
-            auto const& before = std::prev(after)->second.item.where;
-            if (before.offset + before.size > at->offset) overlap_ = "write returned space inside a live extent";
+            auto const& lower = std::prev(after)->second.item.where;
+            if (lower.offset + lower.size > at->offset) overlap_ = "write returned space inside a live extent";
         }
         live_[at->offset] = {{*at, seed}, false};
         return at;
@@ -174,7 +176,10 @@ public:
 
     void drop(prng& random) {
         if (live_.empty()) return;
-        auto it = std::next(live_.begin(), static_cast<std::ptrdiff_t>(random.below(live_.size())));
+        drop_item(std::next(live_.begin(), static_cast<std::ptrdiff_t>(random.below(live_.size())))->first);
+    }
+    void drop_item(std::uint64_t offset) {
+        auto const it = live_.find(offset);
         if (it->second.durable) {
             dropped_.push_back(it->second.item.where);  // a root needs it: later
             hidden_[it->first] = it->second;
@@ -207,6 +212,12 @@ public:
         for (auto const& [offset, held] : live_) sum += held.item.where.size;
         for (auto const& [offset, held] : hidden_) sum += held.item.where.size;
         return sum;
+    }
+    /// The live extents at or behind an offset.
+    std::vector<page_store_item> from(std::uint64_t offset) const {
+        std::vector<page_store_item> out;
+        for (auto it = live_.lower_bound(offset); it != live_.end(); ++it) out.push_back(it->second.item);
+        return out;
     }
     std::size_t live_count() const noexcept { return live_.size(); }
     /// Any live extent. Precondition: there is one.
@@ -318,8 +329,26 @@ private:
         if (op < 68) return user_->drop(random_), true;
         if (op < 80) return look();
         if (op < 94) return publish();
-        if (op < 97) return done(store_->verify(), "verify") && clean(user_->check_all(), "reading everything");
+        if (op < 95) return done(store_->verify(), "verify") && clean(user_->check_all(), "reading everything");
+        if (op < 97) return gather();
         return !persistent_ || reopen();
+    }
+    /// What lies behind trim()'s offset is written again ahead of it, published, and trimmed.
+    bool gather() {
+        auto const from = store_->trim();
+        if (from == ~std::uint64_t{0}) return true;
+        for (auto const& item : user_->from(from)) {
+            auto const at = user_->write(item.where.size, item.seed, item.where.offset);
+            if (!at && at.error().kind == errc::full) continue;
+            if (!done(at, "write ahead of an offset")) return false;
+            holds(at->offset + at->size <= item.where.offset, "write goes beyond the offset it was given");
+            user_->drop_item(item.where.offset);
+        }
+        if (!publish()) return false;
+        auto const before = store_->stats().file_bytes;
+        (void)store_->trim();
+        return holds(store_->stats().file_bytes <= before, "trim makes the file longer") &&
+               clean(user_->check_all(), "after trim");
     }
     bool look() {
         if (user_->live_count() == 0) return true;
@@ -361,7 +390,7 @@ private:
         page_store_user const user(**reader, fault);
         clean(fault, "read-only");
         holds(page_store_same(user.root(), last), "read-only: the root is not the one last published");
-        refused((*reader)->write({}), errc::read_only, "writing to a read-only store");
+        refused((*reader)->write({}, ~std::uint64_t{0}), errc::read_only, "writing to a read-only store");
         refused((*reader)->publish({}), errc::read_only, "publishing in a read-only store");
         return true;
     }
@@ -369,7 +398,7 @@ private:
         auto const before = store_->stats().file_bytes;
         auto const bytes  = page_store_fill(1, 20'000);
         for (int round = 0; round < 500; ++round) {
-            auto const e = store_->write(bytes);
+            auto const e = store_->write(bytes, ~std::uint64_t{0});
             if (!done(e, "write")) return;
             store_->release(*e);
         }
