@@ -127,13 +127,7 @@ public:
         }
         auto const      now = clock_now();
         std::lock_guard lock(state_mutex_);
-        auto const      held = std::make_shared<lease<state_type>>(state_, now);
-        leases_.push_back(held);
-        if (leases_.size() > leases_most_) {
-            std::erase_if(leases_, [](auto const& l) { return l.expired(); });
-            leases_most_ = 2 * leases_.size() + 16;
-        }
-        return {state_hold<state_type>(held), visible_, visible_totals_};
+        return {state_hold<state_type>(leases_.give(state_, now)), visible_, visible_totals_};
     }
 
     /// Commits a write set made upon `base`. The timestamp when it is durable; errc::conflict when it must be run again.
@@ -625,17 +619,11 @@ private:
     /// Takes back what snapshots hold that are older than the options allow.
     [[gnu::cold]] void expire_snapshots() {
         if (options_.snapshot_limit_ns == 0) return;
-        auto const                                      now = clock_now();
-        std::vector<std::shared_ptr<lease<state_type>>> late;  // let go of outside the lock
-        {
+        auto const now  = clock_now();
+        auto const late = [&] {
             std::lock_guard lock(state_mutex_);
-            std::erase_if(leases_, [&](auto const& l) {
-                auto held = l.lock();
-                if (held && now - std::min(now, held->since()) <= options_.snapshot_limit_ns) return false;
-                if (held) late.push_back(std::move(held));
-                return true;
-            });
-        }
+            return leases_.take_old(now, options_.snapshot_limit_ns);
+        }();
         for (auto const& l : late) l->expire();
         expired_ += late.size();
     }
@@ -898,8 +886,7 @@ private:
     totals_type                       visible_totals_{};
     std::optional<error>              work_error_;
 
-    mutable std::vector<std::weak_ptr<lease<state_type>>> leases_;  // where snapshots may expire
-    mutable std::size_t leases_most_ = 16;                          // of them, before those that ended are looked for
+    mutable lease_book<state_type>                                         leases_;      // where snapshots may expire
     std::vector<std::pair<std::weak_ptr<state_type const>, std::uint64_t>> old_states_;  // and when they were replaced
     std::mutex                                                             pending_mutex_;
     std::deque<std::pair<timestamp, totals_type>>                          pending_;

@@ -4,10 +4,13 @@
 
 #include "tenon/core/result.hpp"
 
+#include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 namespace tenon {
 
@@ -87,6 +90,39 @@ public:
 private:
     std::shared_ptr<State const>  state_;
     std::shared_ptr<lease<State>> lease_;
+};
+
+/// lease_book - the leases that are out. Threads: the owner locks.
+template <class State>
+class lease_book {
+public:
+    using pointer = std::shared_ptr<lease<State>>;
+
+    pointer give(std::shared_ptr<State const> state, std::uint64_t now) {
+        auto out = std::make_shared<lease<State>>(std::move(state), now);
+        out_.push_back(out);
+        if (out_.size() > most_) {
+            std::erase_if(out_, [](auto const& l) { return l.expired(); });
+            most_ = 2 * out_.size() + 16;
+        }
+        return out;
+    }
+    /// Takes those that are older than `limit` off the book; the owner expires them when it has unlocked.
+    std::vector<pointer> take_old(std::uint64_t now, std::uint64_t limit) {
+        std::vector<pointer> late;
+        late.reserve(out_.size());
+        std::erase_if(out_, [&](auto const& l) {
+            auto held = l.lock();
+            if (held && now - std::min(now, held->since()) <= limit) return false;
+            if (held) late.push_back(std::move(held));
+            return true;
+        });
+        return late;
+    }
+
+private:
+    std::vector<std::weak_ptr<lease<State>>> out_;
+    std::size_t                              most_ = 16;  // before those that have ended are looked for
 };
 
 /// What a read through an expired snapshot answers.
