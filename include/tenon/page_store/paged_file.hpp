@@ -175,6 +175,7 @@ public:
     std::uint64_t trim() {
         std::lock_guard const guard(s_->mutex);
         if (!s_->writable()) return ~std::uint64_t{0};
+        if (!s_->held.empty()) s_->count_readers();
         s_->shrink();
         auto const used   = s_->space.used_bytes();
         auto const target = data_begin + whole_pages(used + used / 20);
