@@ -194,9 +194,11 @@ TEST_CASE("a read-only opener sees the last root and the log behind it, while th
     }
     CHECK(db->stats().store.readers == 1);
     CHECK(db->stats().store.held_bytes > 0);
-    auto tx = reader->begin();
-    REQUIRE(tx.upsert(note{1, "no"}));
-    CHECK(tx.commit().error().kind == tenon::errc::read_only);
+    {
+        auto tx = reader->begin();
+        REQUIRE(tx.upsert(note{1, "no"}));
+        CHECK(tx.commit().error().kind == tenon::errc::read_only);
+    }
     CHECK(reader->flush().error().kind == tenon::errc::read_only);
     CHECK(reader->verify());
     CHECK(reader->close());
