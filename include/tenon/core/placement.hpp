@@ -46,22 +46,41 @@ struct cache_lines {
     static void  deallocate(void* p, std::size_t) noexcept { ::operator delete(p, std::align_val_t{cache_line}); }
 };
 
-/// Huge pages from 2 MiB on, lines below.
+/// Huge pages from 2 MiB on, lines below. Whole pages come from the system itself: the heap would keep its own notes beside them, for
+/// which a further page is cleared.
 struct huge_pages {
     static void* allocate(std::size_t bytes) {
         if (bytes < huge_page_size) return cache_lines::allocate(bytes);
-        void* const p = ::operator new(whole(bytes), std::align_val_t{huge_page_size});
+        void* const p = pages(whole(bytes));
         advise_huge_pages(p, whole(bytes));
         return p;
     }
     static void deallocate(void* p, std::size_t bytes) noexcept {
         if (bytes < huge_page_size) return cache_lines::deallocate(p, bytes);
+#if defined(MAP_ANONYMOUS)
+        ::munmap(p, (bytes + huge_page_size - 1) / huge_page_size * huge_page_size);
+#else
         ::operator delete(p, std::align_val_t{huge_page_size});
+#endif
     }
 
 private:
+    static void* pages(std::size_t bytes) {
+#if defined(MAP_ANONYMOUS)
+        auto const  more = bytes + huge_page_size;  // what lies before and behind the aligned part goes back
+        void* const all  = ::mmap(nullptr, more, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (all == MAP_FAILED) throw std::bad_alloc();
+        auto* const first  = static_cast<std::byte*>(all);
+        auto const  before = (huge_page_size - reinterpret_cast<std::uintptr_t>(all) % huge_page_size) % huge_page_size;
+        if (before > 0) ::munmap(first, before);
+        ::munmap(first + before + bytes, huge_page_size - before);
+        return first + before;
+#else
+        return ::operator new(bytes, std::align_val_t{huge_page_size});
+#endif
+    }
     static std::size_t whole(std::size_t bytes) {
-        if (bytes > std::numeric_limits<std::size_t>::max() - huge_page_size) throw std::bad_alloc();
+        if (bytes > std::numeric_limits<std::size_t>::max() - 2 * huge_page_size) throw std::bad_alloc();
         return (bytes + huge_page_size - 1) / huge_page_size * huge_page_size;
     }
 };

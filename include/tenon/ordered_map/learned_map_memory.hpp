@@ -14,6 +14,7 @@
 #include <limits>
 #include <memory>
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -60,14 +61,20 @@ private:
     [[no_unique_address]] lines lines_;
 };
 
+/// Writes to memory that nothing lies in, once a page.
+inline void learned_touch(std::byte* first, std::byte* last) noexcept {
+    for (; first < last; first += 4096) *static_cast<std::byte volatile*>(first) = std::byte{};
+}
+
 template <class T, class Allocator>
 using learned_vector = std::vector<T, typename std::allocator_traits<Allocator>::template rebind_alloc<T>>;
 
-/// learned_blocks - cells of Cell bytes, known by 32-bit numbers that stay when the memory under a small store moves.
+/// learned_blocks - cells of Cell bytes, known by 32-bit numbers, which never move.
 ///
-/// Guarantee   a store of few cells is small: its first chunk doubles up to 2 MB, later ones have 2 MB at once. A chunk without cells
+/// Guarantee   a store of few cells is small: a new chunk is as large as all that there are, up to 2 MB. A chunk without cells
 ///             goes back to the allocator, unless the store would then hardly have a free cell.
-/// Cost        at, take, give: O(1), plus a walk over the list of chunks when the lowest free one has none left.
+/// Cost        at, take, give: O(1), plus a walk over the list of chunks when the lowest free one has none left. reserve: a chunk of at
+///             most 2 MB; and, seldom, a copy of that list, 32 bytes for each 2 MB.
 /// Errors      reserve: what the allocator throws; std::length_error beyond 2^32 numbers.
 template <std::size_t Cell, class Allocator>
 class learned_blocks {
@@ -93,13 +100,15 @@ public:
         return cells_ * Cell + bases_.capacity() * sizeof(std::byte*) + chunks_.capacity() * sizeof(chunk);
     }
 
-    /// Makes sure of n free cells. `move(from, to)` is called when all cells in use must move from one address to another.
-    template <class Move>
-    void reserve(std::size_t n, Move move) {
-        while (cells_ - used_ < n) {
-            if (chunks_.size() == 1 && chunks_[0].capacity < per_chunk) grow_first(n, move);
-            else add_chunk(n);
-        }
+    /// Makes sure of n free cells.
+    void reserve(std::size_t n) {
+        while (cells_ - used_ < n) add_chunk(n);
+    }
+    /// Has the system provide the pages of all cells that never were in use.
+    void touch() noexcept {
+        for (std::size_t i = 0; i < chunks_.size(); ++i)
+            if (auto const& c = chunks_[i]; c.capacity > 0)
+                learned_touch(bases_[i] + std::size_t{c.fresh} * Cell, bases_[i] + std::size_t{c.capacity} * Cell);
     }
     /// Precondition: reserved.
     std::uint32_t take() noexcept {
@@ -112,6 +121,16 @@ public:
         ++used_;
         return static_cast<std::uint32_t>(lowest_ << bits) | at;
     }
+    /// The first of n cells in a row that never were in use; none where the newest chunk has no such row.
+    std::optional<std::uint32_t> take_run(unsigned n) noexcept {
+        auto& c = chunks_[newest_];
+        if (c.capacity - c.fresh < n) return std::nullopt;
+        auto const first = c.fresh;
+        c.fresh += n;
+        c.used += n;
+        used_ += n;
+        return static_cast<std::uint32_t>(newest_ << bits) | first;
+    }
     void give(std::uint32_t id) noexcept {
         auto const i = std::size_t{id >> bits};
         auto&      c = chunks_[i];
@@ -123,9 +142,15 @@ public:
     }
     /// Whether so few cells are in use that those of the upper chunks had better move down.
     bool sparse() const noexcept { return chunks_.size() > 1 && used_ < cells_ / 2; }
-    /// A number in a lower chunk to move a cell to, so that upper chunks run empty; the same number where there is none.
-    std::uint32_t lower(std::uint32_t id) noexcept {
-        auto const enough = (used_ + used_ / 4) / per_chunk + 1;
+    /// How many chunks, from the first on, have room for all that is in use and a quarter more.
+    std::size_t enough() const noexcept {
+        auto const  want = used_ + used_ / 4 + 1;
+        std::size_t room = 0, n = 0;
+        for (; n < std::min<std::size_t>(chunks_.size(), bits + 2) && room < want; ++n) room += chunks_[n].capacity;
+        return room >= want ? n : n + (want - room) / per_chunk + 1;  // chunks behind the first few have 2 MB
+    }
+    /// A number in the first `enough` chunks to move a cell to, so that upper ones run empty; the same number where there is none.
+    std::uint32_t lower(std::uint32_t id, std::size_t enough) noexcept {
         if (id >> bits < enough) return id;
         while (chunks_[lowest_].used == chunks_[lowest_].capacity) ++lowest_;
         return lowest_ < enough ? take() : id;
@@ -137,7 +162,7 @@ public:
         auto const a = bases_.get_allocator();
         learned_vector<std::byte*, Allocator>(a).swap(bases_);
         learned_vector<chunk, Allocator>(a).swap(chunks_);
-        lowest_ = used_ = 0;
+        lowest_ = newest_ = used_ = 0;
     }
     Allocator allocator() const { return memory_.get(); }
     /// Precondition: equal allocators, or they swap with their containers.
@@ -146,6 +171,7 @@ public:
         bases_.swap(other.bases_);
         chunks_.swap(other.chunks_);
         std::swap(lowest_, other.lowest_);
+        std::swap(newest_, other.newest_);
         std::swap(used_, other.used_);
         std::swap(cells_, other.cells_);
     }
@@ -165,7 +191,7 @@ private:
             bases_.reserve(i + 1 > bases_.capacity() ? 2 * i + 1 : 0);
             chunks_.reserve(i + 1 > chunks_.capacity() ? 2 * i + 1 : 0);
         }
-        auto const  capacity = chunks_.empty() ? std::min(n, per_chunk) : per_chunk;
+        auto const  capacity = std::min(per_chunk, std::max(n, cells_));
         auto* const base     = memory_.allocate(capacity * Cell);
         if (i == chunks_.size()) {
             bases_.push_back(nullptr);
@@ -175,26 +201,14 @@ private:
         chunks_[i].capacity = static_cast<std::uint32_t>(capacity);
         cells_ += capacity;
         lowest_ = std::min(lowest_, i);
-    }
-    template <class Move>
-    void grow_first(std::size_t n, Move move) {
-        auto&       c        = chunks_[0];
-        auto const  capacity = std::min(per_chunk, std::max<std::size_t>(2 * std::size_t{c.capacity}, c.used + n));
-        auto* const to       = memory_.allocate(capacity * Cell);
-        auto* const from     = bases_[0];
-        for (auto at = c.free; at != none; std::memcpy(&at, from + std::size_t{at} * Cell, sizeof at))
-            std::memcpy(to + std::size_t{at} * Cell, from + std::size_t{at} * Cell, sizeof at);
-        move(from, to);
-        memory_.deallocate(from, c.capacity * Cell);
-        cells_ += capacity - c.capacity;
-        c.capacity = static_cast<std::uint32_t>(capacity);
-        bases_[0]  = to;
+        newest_ = i;
     }
 
     [[no_unique_address]] learned_memory<Allocator> memory_;
     learned_vector<std::byte*, Allocator>           bases_;
     learned_vector<chunk, Allocator>                chunks_;
-    std::size_t lowest_ = 0, used_ = 0, cells_ = 0;  // lowest_: no chunk before it has a free cell
+    std::size_t lowest_ = 0, newest_ = 0;  // lowest_: no chunk before it has a free cell
+    std::size_t used_ = 0, cells_ = 0;
 };
 
 /// learned_nodes - nodes that never move, in chunks that grow up to 2 MB.
@@ -231,6 +245,11 @@ public:
             recent_              = static_cast<std::size_t>(made - chunks_.begin());
             cells_ += capacity;
         }
+    }
+    /// Has the system provide the pages of all nodes that never were in use.
+    void touch() noexcept {
+        for (auto const& c : chunks_)
+            learned_touch(c.base + c.fresh * sizeof(Node), c.base + c.capacity * sizeof(Node));
     }
     /// Precondition: reserved.
     Node* take() noexcept {

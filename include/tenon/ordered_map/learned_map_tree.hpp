@@ -4,7 +4,6 @@
 
 #include "tenon/ordered_map/learned_map_memory.hpp"
 #include "tenon/ordered_map/learned_map_nodes.hpp"
-#include "tenon/ordered_map/learned_map_routes.hpp"
 
 #include "tenon/core/contract.hpp"
 #include "tenon/core/result.hpp"
@@ -49,7 +48,7 @@ public:
     };
 
     learned_tree(Compare less, Allocator const& a)
-        : less_(std::move(less)), blocks_(a), leaves_(a), inners_(a), routes_(a) {}
+        : less_(std::move(less)), blocks_(a), leaves_(a), inners_(a) {}
     learned_tree(learned_tree const&)            = delete;
     learned_tree& operator=(learned_tree const&) = delete;
     ~learned_tree() { end_entries(); }
@@ -58,7 +57,7 @@ public:
     Compare const& less() const noexcept { return less_; }
     Allocator      allocator() const { return blocks_.allocator(); }
     std::size_t    bytes() const noexcept {
-        return sizeof(*this) + blocks_.bytes() + leaves_.bytes() + inners_.bytes() + routes_.bytes();
+        return sizeof(*this) + blocks_.bytes() + leaves_.bytes() + inners_.bytes();
     }
     std::size_t block_count() const noexcept { return blocks_.used(); }
     std::size_t leaf_count() const noexcept { return leaves_.used(); }
@@ -76,12 +75,10 @@ public:
         blocks_.swap(other.blocks_);
         leaves_.swap(other.leaves_);
         inners_.swap(other.inners_);
-        routes_.swap(other.routes_);
         std::swap(root_, other.root_);
         std::swap(first_, other.first_);
         std::swap(last_, other.last_);
         std::swap(swept_, other.swept_);
-        std::swap(routes_stale_, other.routes_stale_);
         std::swap(depth_, other.depth_);
         std::swap(size_, other.size_);
     }
@@ -90,7 +87,6 @@ public:
         blocks_.release();
         leaves_.release();
         inners_.release();
-        routes_.release();
         root_  = nullptr;
         first_ = last_ = swept_ = nullptr;
         depth_                  = 0;
@@ -99,22 +95,22 @@ public:
 
     // ---- finding
 
-    /// The value of a key, or null.
+    /// The entry of a key, or none.
     template <class K>
-    Value* find(K const& key) const {
-        if (root_ == nullptr) return nullptr;
-        probe<K> const p(key);
+    place find(probe<K> const& p) const {
+        if (root_ == nullptr) return {};
         if constexpr (order::exact && probe<K>::has_word) {
             auto* const l = leaf_of<own>(p);
             prefetch(&l->blocks);
-            prefetch(&l->counts);
-            auto* const b = data(*l, block_of<own>(*l, p));
+            prefetch(&l->blocks.back());
+            auto const  i = block_of<own>(*l, p);
+            auto* const b = data(*l, i);
             block::prefetch_values(b);
-            auto const at = block::rank(b, key) % room;  // a key behind the last is not equal to the first
-            return block::keys(b)[at] == key ? block::values(b) + at : nullptr;
+            auto const at = block::rank(b, p.key) % room;  // a key behind the last is not equal to the first
+            return block::keys(b)[at] == p.key ? place{l, b, i, at} : place{};
         } else {
-            auto const at = lower_bound(p);
-            return is_at(at, p) ? &at.value() : nullptr;
+            auto const at = settled(locate_side<single<K> ? own : before>(p));
+            return is_at(at, p) ? at : place{};
         }
     }
     /// Where the key is or would be inserted. Precondition: not empty.
@@ -157,7 +153,7 @@ public:
         return settled(at);
     }
     /// As next() for a slot that was already counted up, to `count` or, when that is 0, to any. Tells the count of the block where it
-    /// then is, and asks for memory of blocks behind it: `ahead` says how far it has.
+    /// then is, and asks for memory of blocks behind it: `ahead` says how far it has, counted from the first block of the leaf.
     place read_on(place at, unsigned& count, unsigned& ahead) const noexcept {
         bool const first = count == 0;
         auto*      l     = at.in;
@@ -167,17 +163,23 @@ public:
         }
         if (at.slot >= count) {
             if (++at.at == l->size) {
+                ahead -= std::min<unsigned>(ahead, l->size);
                 l = l->after;
                 if (l == nullptr) return {};
-                at    = {l, nullptr, 0, 0};
-                ahead = 1;
+                at = {l, nullptr, 0, 0};
             }
             at    = {l, data(*l, at.at), at.at, 0};
             count = l->count(at.at);
         }
-        auto const until = at.at + (first ? 3u : 6u);
-        for (; ahead < std::min<unsigned>(until, l->size); ++ahead) block::prefetch_all(data(*l, ahead));
-        if (until >= l->size && l->after != nullptr) prefetch_leaf(*l->after);
+        auto const  until = at.at + (first ? 1 + few_ahead : many_ahead);
+        auto* const next  = l->after;
+        for (ahead = std::max(ahead, at.at + 1); ahead < std::min<unsigned>(until, l->size); ++ahead)
+            block::prefetch_all(data(*l, ahead));
+        if (next == nullptr) return at;
+        if (until > l->size)
+            for (; ahead < until && ahead - l->size < next->size; ++ahead)
+                block::prefetch_all(data(*next, ahead - l->size));
+        else if (until + many_ahead > l->size) prefetch_leaf(*next);
         return at;
     }
     /// Precondition: not the first entry.
@@ -197,6 +199,18 @@ public:
 
     // ---- changing
 
+    /// Takes memory for n more entries, whatever their keys, and has the system provide its pages.
+    void reserve(std::size_t n) {
+        // A full block that cannot share with its neighbours needs one more for up to three; 5/8 of the room are then new again.
+        auto const blocks = n * 8 / (room * 5) + std::min(n, blocks_.used() / 3) + 2;
+        auto const leaves = blocks * 2 / leaf::room + std::min(blocks, leaves_.used()) + 1;
+        blocks_.reserve(blocks);
+        leaves_.reserve(leaves);
+        inners_.reserve(leaves * 2 / inner::room + std::min(leaves, inners_.used()) + max_depth);
+        blocks_.touch();
+        leaves_.touch();
+        inners_.touch();
+    }
     /// Adds an entry at the place that locate() gave for its key; where it is now. When it throws, nothing has changed.
     place insert(place at, std::uint64_t word, Key&& key, Value&& value) {
         unsigned n = 0;
@@ -224,9 +238,7 @@ public:
         put(at, at.slot, word, std::move(key), std::move(value));
     }
     void finish_append() {
-        if (last_ == nullptr) return;
-        set_marks(*last_);
-        set_routes();
+        if (last_ != nullptr) set_marks(*last_);
     }
     /// Takes an entry out; the entry behind it. Only comparisons and projections can throw, before any change.
     place erase(place at) {
@@ -241,7 +253,6 @@ public:
         return erase_and_close(at, n);
     }
 
-    bool routed() const noexcept { return routes_.active(); }
     /// The share of neighbouring blocks whose marks differ.
     double told_apart() const noexcept {
         std::size_t same = 0, all = 0;
@@ -255,6 +266,7 @@ public:
 private:
     static constexpr unsigned max_depth  = 24;
     static constexpr unsigned few_blocks = leaf::room / 3;
+    static constexpr unsigned few_ahead = 4, many_ahead = 6;  // blocks that are asked for before they are read
     static constexpr unsigned join_limit = room - (room + 7) / 8 - (room >= 16 ? 1 : 0);
 
     /// Where a search goes that meets equal keys. own: to the one equal key there can be. before, behind: where any number compare
@@ -286,12 +298,6 @@ private:
     leaf* leaf_of(probe<K> const& p) const {
         void* n = root_;
         auto  d = depth_;
-        if constexpr (order::exact && probe<K>::has_word)
-            if (routes_.active())
-                if (auto* const to = routes_.find(p.word); to != nullptr) [[likely]] {
-                    n = to;
-                    d = 1;
-                }
         for (; d > 0; --d) {
             auto* const i = static_cast<inner*>(n);
             n             = i->children[child_of<S>(*i, d, p)];
@@ -398,22 +404,11 @@ private:
 
     // ---- memory
 
-    void reserve_blocks(std::size_t n) {
-        blocks_.reserve(n, [&](std::byte* from, std::byte* to) {
-            for (auto* l = first_; l != nullptr; l = l->after)
-                for (unsigned i = 0; i < l->size; ++i) {
-                    auto const at = std::size_t{l->blocks[i]} * block::bytes;
-                    block::move(from + at, 0, to + at, 0, l->count(i));
-                    block::pad(to + at, l->count(i));
-                }
-        });
-    }
     /// What one new block may need, when leaf and inner nodes above it are full.
     void reserve_split() {
-        reserve_blocks(1);
+        blocks_.reserve(1);
         leaves_.reserve(1);
         inners_.reserve(depth_ + 1);
-        if constexpr (order::exact) routes_.reserve(inners_.used() + 2);
     }
     void end_entries() noexcept {
         if constexpr (!std::is_trivially_destructible_v<Key> || !std::is_trivially_destructible_v<Value>)
@@ -430,7 +425,7 @@ private:
     }
     /// The first leaf, with one block, which is empty.
     place start() {
-        reserve_blocks(1);
+        blocks_.reserve(1);
         leaves_.reserve(1);
         first_ = last_ = leaves_.take();
         first_->insert_block(0, blocks_.take(), 0);
@@ -445,26 +440,24 @@ private:
         constexpr unsigned least = std::max(2u, room * 3 / 16);  // entries that a neighbour must have room for
         auto const         left = i > 0 ? l->count(i - 1) : room, right = i + 1 < l->size ? l->count(i + 1) : room;
         if (std::min(left, right) + least <= room)
-            return left <= right ? share(*l, i - 1, (room - left) / 2, true, at.slot + left, n)
-                                 : share(*l, i, (room - right) / 2, false, at.slot, n);
+            return left <= right ? share(*l, i - 1, (room - left) / 2, true, word, at.slot + left, n)
+                                 : share(*l, i, (room - right) / 2, false, word, at.slot, n);
         if (l->size < leaf::room) {
-            reserve_blocks(1);
+            blocks_.reserve(1);
         } else {
             reserve_split();
             auto        way   = way_to(probe<Key>(key, word));
-            auto* const other = split_leaf(way, *l);
+            auto* const other = split_leaf(way, *l, at, word);
             if (i >= l->size) {
                 i -= l->size;
                 l = other;
             }
-            if (routes_stale_) set_routes();
         }
-        return split_blocks(*l, i, at.slot, n);
+        return split_blocks(*l, i, word, at.slot, n);
     }
     /// A new block behind the last one, which stays full.
     place append_block(std::uint64_t word, unsigned& n) {
         reserve_split();
-        if (routes_stale_) set_routes();
         n             = 0;
         auto const at = open_block(word, leaf::room);
         auto&      l  = *at.in;
@@ -501,7 +494,7 @@ private:
         return {last_, data(*last_, i), i, 0};
     }
     /// Moves `m` entries between blocks i and i + 1; where the key of common rank g goes.
-    place share(leaf& l, unsigned i, unsigned m, bool to_left, unsigned g, unsigned& n) {
+    place share(leaf& l, unsigned i, unsigned m, bool to_left, std::uint64_t word, unsigned g, unsigned& n) {
         auto *const a = data(l, i), *const b = data(l, i + 1);
         auto x = l.count(i), y = l.count(i + 1);
         if (to_left) {
@@ -518,10 +511,10 @@ private:
         resize(l, i, x);
         resize(l, i + 1, y);
         refresh_marks(l, i + 1, i + 1);
-        return place_of(l, i, g, n);
+        return place_of(l, i, word, g, n);
     }
     /// Spreads the full blocks around i over one more; where the key of slot `slot` goes. Precondition: reserved, room in the leaf.
-    place split_blocks(leaf& l, unsigned i, unsigned slot, unsigned& n) {
+    place split_blocks(leaf& l, unsigned i, std::uint64_t word, unsigned slot, unsigned& n) {
         auto const first = i > 0 ? i - 1 : 0, last = std::min(i + 1, l.size - 1u), made = last + 1;
         unsigned   total = 0, g = slot;
         for (auto j = first; j <= last; ++j) {
@@ -545,11 +538,12 @@ private:
         }
         resize(l, first, want[0]);
         refresh_marks(l, first + 1, made);
-        return place_of(l, first, g, n);
+        return place_of(l, first, word, g, n);
     }
-    /// Where rank g counted from block i on lies: rather behind the last entry of a block than before the first of the next.
-    place place_of(leaf& l, unsigned i, unsigned g, unsigned& n) const noexcept {
-        for (; g > l.count(i); ++i) g -= l.count(i);
+    /// Where rank g counted from block i on lies: on that side of the mark between two blocks on which the word lies.
+    place place_of(leaf& l, unsigned i, std::uint64_t word, unsigned g, unsigned& n) const noexcept {
+        auto const q = l.quantised(word);
+        for (; g > l.count(i) || (g == l.count(i) && i + 1 < l.size && q > l.marks[i]); ++i) g -= l.count(i);
         n = l.count(i);
         return {&l, data(l, i), i, g};
     }
@@ -557,14 +551,18 @@ private:
         l.set_count(i, n);
         block::pad(data(l, i), n);
     }
-    void set_mark(leaf& l, unsigned i) const { l.marks[i - 1] = l.quantised(block::word(data(l, i), 0)); }
+    /// Puts the mark before block i halfway between its neighbours, so that few words are quantised to a mark.
+    void set_mark(leaf& l, unsigned i) const {
+        unsigned const before = l.quantised(block::word(data(l, i - 1), l.count(i - 1) - 1));
+        unsigned const behind = l.quantised(block::word(data(l, i), 0));
+        l.marks[i - 1]        = static_cast<std::uint16_t>((before + behind + 1) / 2);
+    }
     /// Marks of blocks whose first keys have changed; all of them when the frame does not cover those.
     void refresh_marks(leaf& l, unsigned first, unsigned last) const {
         bool covered = true;
         for (auto i = first; i <= last; ++i) {
-            auto const w    = block::word(data(l, i), 0);
-            l.marks[i - 1u] = l.quantised(w);
-            covered         = covered && l.covers(w);
+            set_mark(l, i);
+            covered = covered && l.covers(block::word(data(l, i), 0));
         }
         if (!covered) set_marks(l);
     }
@@ -578,17 +576,34 @@ private:
     static std::uint64_t bound_between(std::uint64_t last, std::uint64_t first) noexcept {
         return last < first ? first - 1 : first;
     }
-    /// Moves the second half of a leaf to a new one. Precondition: reserved.
-    leaf* split_leaf(path& way, leaf& l) {
-        constexpr unsigned half = leaf::room / 2;
-        auto* const        made = leaves_.take();
-        auto const last = block::word(data(l, half - 1), l.count(half - 1) - 1), first = block::word(data(l, half), 0);
+    /// Moves the second half of a leaf to a new one, before an entry is put at a place in it. Precondition: reserved.
+    leaf* split_leaf(path& way, leaf& l, place const& at, std::uint64_t word) {
+        constexpr unsigned half  = leaf::room / 2;
+        auto* const        made  = leaves_.take();
+        auto const         last  = block::word(data(l, half - 1), l.count(half - 1) - 1);
+        auto const         first = at.at == half && at.slot == 0 ? word : block::word(data(l, half), 0);
         move_blocks(l, half, *made);
+        gather(l);
+        gather(*made);
         set_marks(l);
         set_marks(*made);
         link(l, *made);
         attach(way, made, bound_between(last, first));
         return made;
+    }
+    /// Lays the blocks of a leaf side by side, for scans, where that is cheap and such a place is free.
+    void gather([[maybe_unused]] leaf& l) noexcept {
+        if constexpr (learned_plain<Key> && learned_plain<Value> && block::bytes <= 512) {
+            auto const run = blocks_.take_run(l.size);
+            if (!run) return;
+            for (unsigned i = 0; i < l.size; ++i) move_block(l, i, *run + i);
+        }
+    }
+    void move_block(leaf& l, unsigned i, std::uint32_t to) noexcept {
+        auto const from = std::exchange(l.blocks[i], to);
+        block::move(blocks_.at(from), 0, blocks_.at(to), 0, l.count(i));
+        block::pad(blocks_.at(to), l.count(i));
+        blocks_.give(from);
     }
     /// Moves the blocks from `first` on behind those of another leaf. Marks are not set.
     static void move_blocks(leaf& from, unsigned first, leaf& to) noexcept {
@@ -605,37 +620,12 @@ private:
         made.after                                           = std::exchange(l.after, &made);
         (made.after == nullptr ? last_ : made.after->before) = &made;
     }
-    void drop_routes() noexcept {
-        routes_.drop();
-        routes_stale_ = true;
-    }
-    /// Learns the parents of leaves anew, after some were split.
-    void set_routes() noexcept {
-        routes_stale_ = false;
-        if constexpr (order::exact) {
-            if (depth_ < 2) return;
-            auto const ends = last_->size - 1u;
-            auto const low  = block::word(data(*first_, 0), 0),
-                       high = block::word(data(*last_, ends), last_->count(ends) - 1);
-            routes_.set(inners_.used(), low, high,
-                        [&](auto see) { walk_parents(root_, depth_, inner::no_bound, see); });
-        }
-    }
-    /// Calls see(node, upper bound) for every parent of leaves, in order.
-    template <class See>
-    static void walk_parents(void* n, unsigned d, std::uint64_t high, See& see) {
-        auto* const node = static_cast<inner*>(n);
-        if (d == 1) return see(node, high);
-        for (unsigned i = 0; i < node->size; ++i)
-            walk_parents(node->children[i], d - 1, i + 1 == node->size ? high : node->bounds[i], see);
-    }
     /// Enters a node behind the one that a path leads to. Precondition: reserved.
     void attach(path& way, void* made, std::uint64_t bound) noexcept {
         bool last = static_cast<leaf*>(made)->after == nullptr;  // then full nodes stay full
         for (auto d = depth_; d > 0; --d) {
             auto const [n, child] = way[d - 1];
             if (n->size < inner::room) return n->insert(child + 1, made, bound);
-            drop_routes();
             last              = last && child + 1 == inner::room;
             auto* const other = inners_.take();
             if (last) {
@@ -700,13 +690,9 @@ private:
     void sweep() noexcept {
         auto& l = swept_ == nullptr ? *first_ : *swept_;
         swept_  = l.after;
-        for (unsigned i = 0; i < l.size; ++i) {
-            auto const old = l.blocks[i], lower = blocks_.lower(old);
-            if (lower == old) continue;
-            block::move(blocks_.at(old), 0, blocks_.at(lower), 0, l.count(i));
-            block::pad(blocks_.at(lower), l.count(i));
-            blocks_.give(old);
-            l.blocks[i] = lower;
+        for (unsigned i = 0, enough = static_cast<unsigned>(blocks_.enough()); i < l.size; ++i) {
+            auto const lower = blocks_.lower(l.blocks[i], enough);
+            if (lower != l.blocks[i]) move_block(l, i, lower);
         }
     }
     void drop_block(leaf& l, unsigned i) noexcept {
@@ -765,7 +751,6 @@ private:
             auto* const n = way[d].at;
             n->remove(child);
             if (n->size >= inner::room / 4) return;
-            drop_routes();
             auto& [above, at] = way[d - 1];
             child             = at;
             if (n->size == 0) {
@@ -785,7 +770,6 @@ private:
         static_cast<inner*>(root_)->remove(child);
         while (depth_ > 0 && static_cast<inner*>(root_)->size == 1) {
             auto* const old = static_cast<inner*>(root_);
-            drop_routes();
             root_ = old->children[0];
             inners_.give(old);
             --depth_;
@@ -866,8 +850,6 @@ private:
     learned_blocks<block::bytes, Allocator> blocks_;
     learned_nodes<leaf, Allocator>          leaves_;
     learned_nodes<inner, Allocator>         inners_;
-    learned_routes<Allocator>               routes_;  // where numbers are exact: to the parents of leaves
-    bool                                    routes_stale_ = false;
 };
 
 template <class Key, class Value, class Compare, class Allocator>
@@ -875,12 +857,6 @@ result<void> learned_tree<Key, Value, Compare, Allocator>::validate() const {
     audit a;
     if (root_ != nullptr) audit_node(a, root_, depth_, 0, std::numeric_limits<std::uint64_t>::max());
     a.check(a.before == last_ && (last_ == nullptr || last_->after == nullptr), "the list of leaves ends elsewhere");
-    if (routes_.active())
-        for (auto* l = first_; l != nullptr; l = l->after) {
-            auto const w  = block::word(data(*l, 0), 0);
-            auto*      to = routes_.find(w);
-            a.check(to == nullptr || to->children[to->rank(w)] == l, "the model leads elsewhere");
-        }
     a.check(a.keys == size_, "size() is not the number of keys");
     a.check(a.blocks == blocks_.used() && a.leaves == leaves_.used() && a.inners == inners_.used(),
             "memory is in use that the tree does not reach");
