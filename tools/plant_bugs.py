@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Plants bugs in position indexes, in storage and in the engine, one at a time, and sees whether the tests notice.
+"""Plants bugs in position indexes, in maps, in storage and in the engine, one at a time, and sees whether the tests notice.
 
 Each entry of BUGS names a header, a text in it and what to put there instead. A copy of include/ gets the bug. For a position
 index a program with the conformance suite (over numbers, bytes, floats and strings) and the hostile tests for one policy is
@@ -43,6 +43,8 @@ PROGRAMS = {
     "radix_spline": (["ordered_index/radix_spline.hpp"], ["tenon::radix_spline<>"]),
     "located_view": ([], []),  # tests/ordered_index/located_view.cpp
     # Test files below tests/, the cheap ones first.
+    "learned_map": ["ordered_map/learned_map.cpp"],
+    "btree": ["ordered_map/btree.cpp"],
     "log": ["crash/log.cpp", "wal/damage.cpp", "wal/failures.cpp", "wal/power_loss.cpp"],
     "pages": ["page_store/page_file.cpp", "page_store/readers.cpp", "page_store/space.cpp", "page_store/buffered.cpp",
               "page_store/conformance.cpp"],
@@ -296,6 +298,49 @@ BUGS = {
     "run/builder.hpp": ("engine", [
         ("the filter lacks keys", "hashes_.push_back(hash_bytes(key));", "hashes_.push_back(hash_bytes(key) + (PLANTED ? where % 3 : 0));"),
         ("a tombstone is written as a row", "stamps_.push_back(at << 1 | std::uint64_t{tombstone});", "stamps_.push_back(at << 1 | std::uint64_t{tombstone && !PLANTED});"),
+    ]),
+    "ordered_map/learned_map_tree.hpp": ("learned_map", [
+        ("a mark lies above its block", "static_cast<std::uint16_t>((low + high + 1) / 2)", "(PLANTED ? static_cast<std::uint16_t>(high + 1) : (static_cast<std::uint16_t>((low + high + 1) / 2)))"),
+        ("where an entry goes ignores the mark", "(g == l.count(i) && i + 1 < l.size && q > l.marks[i])", "(PLANTED ? false : ((g == l.count(i) && i + 1 < l.size && q > l.marks[i])))"),
+        ("the bound of a split ignores the new key", "at.at == half && at.slot == 0 ? word : block::word(data(l, half), 0)", "(PLANTED ? block::word(data(l, half), 0) : (at.at == half && at.slot == 0 ? word : block::word(data(l, half), 0)))"),
+        ("marks outside the frame stay", "if (!covered) set_marks(l);", "if (!PLANTED) if (!covered) set_marks(l);"),
+        ("reserve forgets full blocks", "std::min(n, blocks_.used() / 3)", "(PLANTED ? std::size_t{0} : (std::min(n, blocks_.used() / 3)))"),
+        ("reserve forgets full leaves", "std::min(blocks, leaves_.used())", "(PLANTED ? std::size_t{0} : (std::min(blocks, leaves_.used())))"),
+        ("blocks never move down", "if (blocks_.sparse()) sweep();", "if (!PLANTED) if (blocks_.sparse()) sweep();"),
+        ("an empty leaf stays linked", "(l.before == nullptr ? first_ : l.before->after) = l.after;", "if (!PLANTED) (l.before == nullptr ? first_ : l.before->after) = l.after;"),
+        ("the leaf whose turn it is dangles", "if (swept_ == &l) swept_ = l.after;", "if (!PLANTED) if (swept_ == &l) swept_ = l.after;"),
+        ("leaves of few blocks never join", "l.size <= few_blocks + 1 && depth_ > 0", "(PLANTED ? l.size <= 1 && depth_ > 0 : (l.size <= few_blocks + 1 && depth_ > 0))"),
+        ("upper_bound is lower_bound", "is_at(at, p) ? next(at) : at", "(PLANTED ? at : (is_at(at, p) ? next(at) : at))"),
+        ("the entry before a leaf is its first block's", "l == at.in ? at.at - 1u : l->size - 1u", "(PLANTED ? (l == at.in ? at.at - 1u : 0u) : (l == at.in ? at.at - 1u : l->size - 1u))"),
+        ("a block that has moved is not given back", "blocks_.give(from);", "if (!PLANTED) blocks_.give(from);"),
+    ]),
+    "ordered_map/learned_map_nodes.hpp": ("learned_map", [
+        ("words beyond the frame wrap", "std::min<std::uint64_t>(off >> (frame & 63), no_mark - 1)", "(PLANTED ? off >> (frame & 63) : (std::min<std::uint64_t>(off >> (frame & 63), no_mark - 1)))"),
+        ("a block is not padded after an erasure", "if (n > 1) pad(b, n - 1);", "if (!PLANTED) if (n > 1) pad(b, n - 1);"),
+        ("the bound between joined nodes is forgotten", "bounds[size - 1] = between;", "if (!PLANTED) bounds[size - 1] = between;"),
+    ]),
+    "ordered_map/learned_map_memory.hpp": ("learned_map", [
+        ("a run takes cells without counting them", "c.used += n;", "if (!PLANTED) c.used += n;"),
+        ("an empty chunk stays", "if (--c.used == 0 && cells_", "if (--c.used == 0 && !PLANTED && cells_"),
+        ("freed nodes are lost", "std::memcpy(at, &c.free, sizeof c.free);\n        c.free = at;", "std::memcpy(at, &c.free, sizeof c.free);\n        if (!PLANTED) c.free = at;"),
+        ("the first chunk has 2 MB at once", "std::min(per_chunk, std::max(n, cells_))", "(PLANTED ? per_chunk : (std::min(per_chunk, std::max(n, cells_))))"),
+    ]),
+    "ordered_map/learned_map.hpp": ("learned_map", [
+        ("from_sorted takes equal keys", "if (!out.tree_.less()(back, key)) continue;", "if (!PLANTED) if (!out.tree_.less()(back, key)) continue;"),
+    ]),
+    "ordered_map/btree.hpp": ("btree", [
+        ("a split leaf is named by the entry before", "cut == room ? appended : n.at->entry(cut)", "(PLANTED ? cut == room ? appended : n.at->entry(cut - 1) : (cut == room ? appended : n.at->entry(cut)))"),
+        ("a cursor keeps the size of the leaf before", "rank_  = rank;\n            size_  = 0;", "rank_  = rank;\n            if (!PLANTED) size_ = 0;"),
+        ("a disturbed cursor stands on the same key again", "try_rank(c, l, rank<true>(*l.at, l.at->size(), probe))", "(PLANTED ? try_rank(c, l, rank<false>(*l.at, l.at->size(), probe)) : (try_rank(c, l, rank<true>(*l.at, l.at->size(), probe))))"),
+        ("an erased least key is still named above", "t->at->put(t->child - 1, least);", "if (!PLANTED) t->at->put(t->child - 1, least);"),
+        ("a node that may get other keys still leaves out the old beginning", "if (n->skip.load(std::memory_order_relaxed) > skip) n->set_skip(skip);", "if (!PLANTED) if (n->skip.load(std::memory_order_relaxed) > skip) n->set_skip(skip);"),
+        ("the last leaf is not known after a split", "if (made->after.load(std::memory_order_relaxed) == nullptr) last_.store(made, std::memory_order_release);", "if (!PLANTED) if (made->after.load(std::memory_order_relaxed) == nullptr) last_.store(made, std::memory_order_release);"),
+        ("an erased entry does not end", "slots_.end(f.entry);", "if (!PLANTED) slots_.end(f.entry);"),
+        ("a split inner node keeps the entry that goes up", "n.at->copy_tail(cut + !is_leaf, *right)", "(PLANTED ? n.at->copy_tail(cut, *right) : (n.at->copy_tail(cut + !is_leaf, *right)))"),
+    ]),
+    "ordered_map/btree_storage.hpp": ("btree", [
+        ("freed slots are lost", "free_         = s;", "if (!PLANTED) free_         = s;"),
+        ("equal words count as less", "OrEqual ? there <= w : there < w", "(PLANTED ? there <= w : (OrEqual ? there <= w : there < w))"),
     ]),
 }
 

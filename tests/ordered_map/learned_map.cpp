@@ -124,6 +124,7 @@ struct by_end {
 /// Counts allocations; throws at one of them.
 struct ledger {
     std::size_t alive = 0, bytes = 0, made = 0, fail_at = std::numeric_limits<std::size_t>::max();
+    std::size_t taken = 0;  // bytes, those that went back included
 };
 template <class T>
 struct counting_allocator {
@@ -136,6 +137,7 @@ struct counting_allocator {
         auto* const p = ::operator new(n * sizeof(T), std::align_val_t{alignof(T)});
         ++book->alive;
         book->bytes += n * sizeof(T);
+        book->taken += n * sizeof(T);
         return static_cast<T*>(p);
     }
     void deallocate(T* p, std::size_t n) {
@@ -164,6 +166,34 @@ struct brittle {
 
     std::uint64_t              value;
     static inline std::int64_t alive = 0, budget = -1;
+};
+
+/// Counts how often its kind was moved.
+struct carried {
+    explicit carried(std::uint64_t v = 0) : value(v) {}
+    carried(carried&& other) noexcept : value(other.value) { ++moves; }
+    carried& operator=(carried&& other) noexcept {
+        ++moves;
+        value = other.value;
+        return *this;
+    }
+    std::uint64_t             value;
+    static inline std::size_t moves = 0;
+};
+
+/// Orders of insertion: the i-th of n new keys, none of them a multiple of 2^32, as those are that were there before.
+struct insertion_order {
+    char const* name;
+    std::uint64_t (*key)(std::uint64_t i, std::uint64_t n);
+};
+constexpr insertion_order insertion_orders[] = {
+    {"scattered", [](std::uint64_t i, std::uint64_t) { return i * 0x9e3779b97f4a7c15u | 1; }},
+    {"ascending", [](std::uint64_t i, std::uint64_t) { return (std::uint64_t{1} << 63) + 2 * i + 1; }},
+    {"descending", [](std::uint64_t i, std::uint64_t n) { return (std::uint64_t{1} << 62) + 2 * (n - i) + 1; }},
+    {"into one gap from both sides",
+     [](std::uint64_t i, std::uint64_t) { return i % 2 == 0 ? i + 1 : 0xffffffff - i; }},
+    {"at doubling distances",
+     [](std::uint64_t i, std::uint64_t) { return (std::uint64_t{1} << (33 + i % 30)) + i + 1; }},
 };
 
 struct celsius {
@@ -552,6 +582,52 @@ TEST_CASE("a learned map takes all memory from its allocator, gives all of it ba
     }
     CHECK(book.alive == 0);
     CHECK(other_book.alive == 0);
+}
+
+TEST_CASE("an insertion into a learned map moves few entries and takes little memory, whatever the keys") {
+    for (auto const& order : insertion_orders) {
+        CAPTURE(order.name);
+        ledger                              book;
+        counted_map<std::uint64_t, carried> map{counting_allocator<std::pair<std::uint64_t const, carried>>(book)};
+        constexpr std::uint64_t             before = 40'000, added = 150'000, burst = 1'024;
+        std::size_t                         most_moves = 0, most_taken = 0, most_made = 0;
+        auto                                moves = carried::moves, taken = book.taken, made = book.made;
+        for (std::uint64_t i = 0; i < before + added; ++i) {
+            moves = carried::moves;
+            REQUIRE(map.try_emplace(i < before ? i << 32 : order.key(i - before, added), i).second);
+            most_moves = std::max(most_moves, carried::moves - moves);
+            if (i % burst != 0) continue;
+            most_taken = std::max(most_taken, book.taken - std::exchange(taken, book.taken));
+            most_made  = std::max(most_made, book.made - std::exchange(made, book.made));
+        }
+        check_valid(map);
+        CHECK(most_moves < 8 * map.stats().block_room);           // three blocks are spread over four
+        CHECK(most_taken < 3 * (std::size_t{2} << 20) + 65'536);  // a chunk of each kind
+        CHECK(most_made <= 30);                                   // of them doubling ones at first
+    }
+}
+
+TEST_CASE("a learned map that has reserved memory takes none for that many insertions, whatever the keys") {
+    for (auto const& order : insertion_orders)
+        for (bool const full : {false, true}) {
+            CAPTURE(order.name);
+            CAPTURE(full);
+            ledger                                   book;
+            counted_map<std::uint64_t, std::uint8_t> map{
+                counting_allocator<std::pair<std::uint64_t const, std::uint8_t>>(book)};
+            constexpr std::uint64_t before = 30'000;
+            for (std::uint64_t i = 0; i < before; ++i) map[(full ? i : mixed(i) % 100'000) << 32] = 1;
+            for (std::uint64_t const added : {100u, 5'000u, 60'000u}) {
+                CAPTURE(added);
+                auto grown = map;
+                grown.reserve(added);
+                auto const made = book.made;
+                for (std::uint64_t i = 0; i < added; ++i)
+                    REQUIRE(grown.emplace(order.key(i, added), std::uint8_t{2}).second);
+                CHECK(book.made == made);
+                check_valid(grown);
+            }
+        }
 }
 
 TEST_CASE("whichever allocation fails, a learned map stays as it was and leaks nothing") {

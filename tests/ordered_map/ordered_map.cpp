@@ -4,6 +4,8 @@
 #include "tenon/ordered_map/skip_list.hpp"
 #include "tenon/ordered_map/std_map.hpp"
 
+#include "tenon/core/hash.hpp"
+
 #include <doctest/doctest.h>
 
 #include <cstdint>
@@ -33,6 +35,32 @@ TEST_CASE("a skip list is read while it is written") {
         testing::check_concurrent_reads<skip_list>(seed, 2, 5000, r);
         INFO(r.text());
         CHECK(r.passed());
+    }
+}
+
+namespace {
+
+struct counting_less {
+    static inline std::uint64_t calls = 0;
+    bool                        operator()(std::uint64_t a, std::uint64_t b) const { return ++calls, a < b; }
+};
+
+std::uint64_t reversed(std::uint64_t x) {
+    std::uint64_t out = 0;
+    for (int i = 0; i < 64; ++i) out |= (x >> i & 1) << (63 - i);
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("keys that are hashes of their ordinals, in whatever order of bits, do not slow a skip list") {
+    for (bool const reverse : {false, true}) {
+        CAPTURE(reverse);
+        skip_list::map<std::uint64_t, int, counting_less> map;
+        constexpr std::uint64_t                           keys = 20'000;
+        counting_less::calls                                   = 0;
+        for (std::uint64_t i = 0; i < keys; ++i) map.insert(reverse ? reversed(hash_u64(i)) : hash_u64(i), 0);
+        CHECK(counting_less::calls < keys * 40);  // about 20 are expected
     }
 }
 

@@ -27,7 +27,7 @@ namespace tenon {
 /// Guarantee   a Value* and the address of a key stay valid until the key is erased. A cursor stays valid while keys are inserted, and
 ///             sees those that fall ahead of it; after an erasure seek again. Keys need not copy or move.
 ///             A copy of Less serves all threads: its operator() must be const and free of races.
-/// Cost        insert, find, seek, erase: O(log n), worst case; next: O(1); prev: O(1), at the edge of a node O(log n). Integers, enumerations
+/// Cost        insert, find, seek, erase: O(log n), worst case; next: O(1), and as entries lie anywhere, one cache line each; prev: O(1), at the edge of a node O(log n). Integers, enumerations
 ///             and floats in the order of std::less or std::greater are compared in the nodes alone; std::string and std::string_view in
 ///             the order of std::less by eight bytes there, and by the whole key where those are equal; any other key through its
 ///             slot. Bytes that all keys of a node share are left out of those eight when that gains four or more. Keys inserted in
@@ -71,10 +71,11 @@ struct shared_btree : basic_btree<true> {
 template <bool Shared>
 template <class Key, class Value, class Less>
 class basic_btree<Shared>::map {
-    static constexpr unsigned room        = 32;
-    static constexpr unsigned max_depth   = 64;  // a level needs more than ten times the insertions of the one below
-    static constexpr unsigned skip_gain   = 4;
-    static constexpr bool     transparent = requires { typename Less::is_transparent; };
+    static constexpr unsigned room          = 32;
+    static constexpr unsigned max_depth     = 64;  // a level needs more than ten times the insertions of the one below
+    static constexpr unsigned skip_gain     = 4;
+    static constexpr unsigned entries_ahead = 8;  // a cursor asks for so many, or twice that, before it stands on them
+    static constexpr bool     transparent   = requires { typename Less::is_transparent; };
 
     struct entry_type {
         template <class K, class... Args>
@@ -174,7 +175,19 @@ public:
 
         bool valid() const noexcept { return entry_ != nullptr; }
         /// The rest: precondition valid().
-        void       next() { map_->stand_next(*this); }
+        void next() {
+            auto const at = rank_ + 1;
+            if (at < size_) [[likely]] {
+                auto* const e = leaf_.at->entry(at);
+                if (leaf_.is_still()) [[likely]] {
+                    rank_  = at;
+                    entry_ = e;
+                    if (at % entries_ahead == 0) ask_ahead(*this);
+                    return;
+                }
+            }
+            map_->stand_next(*this);
+        }
         void       prev() { map_->stand_previous(*this); }
         Key const& key() const noexcept { return entry_->key; }
         Value&     value() const noexcept { return entry_->value; }
@@ -185,6 +198,7 @@ public:
         bool stand(seen<leaf> l, unsigned rank, entry_type* e) noexcept {
             leaf_  = l;
             rank_  = rank;
+            size_  = 0;
             entry_ = e;
             return true;
         }
@@ -193,6 +207,7 @@ public:
         map const*  map_;
         seen<leaf>  leaf_{};  // where the entry was at that version, for steps without a search
         unsigned    rank_  = 0;
+        unsigned    size_  = 0;  // of the leaf at that version; 0 until somebody goes on
         entry_type* entry_ = nullptr;
     };
 
@@ -240,9 +255,15 @@ private:
 
     // ---- the way down, for readers -----------------------------------------------------------------------------------------
 
-    static void fetch(node const* n) noexcept {
+    /// Asks for what a look into a node reads: words, header, and what the words lead to.
+    template <class Node>
+    static void fetch(Node const* n, std::size_t from = 0) noexcept {
         auto const* p = reinterpret_cast<char const*>(n);
-        for (std::size_t line = 64; line < 64 + room * 8; line += 64) __builtin_prefetch(p + line);
+        for (; from < sizeof(Node); from += cache_line) prefetch(p + from);
+    }
+    static void fetch_child(inner const& of, node const* child) noexcept {
+        if (of.level == 1) fetch(static_cast<leaf const*>(child));
+        else fetch(static_cast<node const*>(child));
     }
     /// The leaf that `choose(inner node, its size)` leads to, as it was at one moment; null in an empty map.
     template <class Choose>
@@ -256,7 +277,7 @@ private:
             while (n->level > 0 && !changed) {
                 auto const* const i     = static_cast<inner const*>(n);
                 node* const       child = i->child(choose(*i, i->size()));
-                fetch(child);
+                fetch_child(*i, child);
                 changed = !i->version.is_still(v);
                 if (changed) break;
                 auto const child_version = child->version.stable();
@@ -308,7 +329,7 @@ private:
     void stand_after(cursor_type& c, Probe const& probe) const {
         for (;;) {
             auto const l = leaf_of(probe);
-            if (try_rank(c, l, rank<true>(*l.at, l.at->size(), probe))) return;
+            if (l.at == nullptr ? c.stand_nowhere() : try_rank(c, l, rank<true>(*l.at, l.at->size(), probe))) return;
         }
     }
     /// The leaf of the last lesser key: right of the last lesser entry on every level.
@@ -332,10 +353,23 @@ private:
             if (l.at == nullptr ? c.stand_nowhere() : try_entry(c, l, l.at->size() - 1)) return;
         }
     }
-    void stand_next(cursor_type& c) const {
+    [[gnu::noinline]] void stand_next(cursor_type& c) const {
         auto const l = c.leaf_;
-        if (c.rank_ + 4 < room) __builtin_prefetch(l.at->entry(c.rank_ + 4));
         if (!l.is_still() || !try_rank(c, l, c.rank_ + 1)) stand_after(c, probe_of<Key>(c.entry_->key));
+        if (!c.valid()) return;
+        ask_ahead(c);
+        auto const now = c.leaf_.at->size();
+        if (c.leaf_.is_still()) c.size_ = now;
+    }
+    /// Entries lie anywhere: asks for those that are read soon, also of the next leaf.
+    static void ask_ahead(cursor_type& c) noexcept {
+        auto const* const l    = c.leaf_.at;
+        auto const* const next = l->after.load(std::memory_order_acquire);
+        if (next != nullptr) fetch(next, sizeof next->words);
+        auto const size = l->size(), until = c.rank_ + 1 + 2 * entries_ahead;
+        for (auto i = c.rank_ + 1; i < std::min(until, size); ++i) prefetch(l->entry(i));
+        if (until <= size || next == nullptr) return;
+        for (unsigned i = 0, n = std::min(until - size, next->size()); i < n; ++i) prefetch(next->entry(i));
     }
     void stand_previous(cursor_type& c) const {
         if (c.rank_ == 0 || !try_entry(c, c.leaf_, c.rank_ - 1)) stand_before(c, probe_of<Key>(c.entry_->key));
@@ -397,7 +431,7 @@ private:
                 return outcome::again;
             }
             node* const child = i.at->child(c);
-            fetch(child);
+            fetch_child(*i.at, child);
             if (!i.is_still()) return outcome::again;
             n = {child, child->version.stable()};
             if (!i.is_still()) return outcome::again;

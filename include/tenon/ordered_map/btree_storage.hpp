@@ -2,11 +2,14 @@
 // What btree.hpp stores in: nodes that readers check for changes by a version, and slots for entries that never move.
 #pragma once
 
+#include "tenon/core/line_search.hpp"
+#include "tenon/core/placement.hpp"
 #include "tenon/core/projection.hpp"
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -94,26 +97,72 @@ private:
     std::uint64_t                                                           word_ = 0;
 };
 
+#if defined(__SANITIZE_THREAD__)
+#define TENON_BTREE_VECTORS 0
+#elif defined(__has_feature)
+#define TENON_BTREE_VECTORS !__has_feature(thread_sanitizer)
+#else
+#define TENON_BTREE_VECTORS 1
+#endif
+
+inline namespace TENON_SIMD_FLAGS {
+/// How many of the first n of Room words are less than w (or equal, when OrEqual).
+///
+/// With AVX-512 all are compared side by side: each lane is read as a whole, and loads stay in order, as far as that processor is concerned
+/// just as with atomic ones. ThreadSanitizer is shown the atomic ones. Else: halving without branches.
+template <bool OrEqual, unsigned Room>
+unsigned btree_rank(std::atomic<std::uint64_t> const* words, unsigned n, std::uint64_t w) noexcept {
+#if defined(__AVX512F__) && TENON_BTREE_VECTORS
+    if constexpr (Room % 8 == 0 && Room <= 32) {
+        auto const    key  = _mm512_set1_epi64(static_cast<long long>(w));
+        std::uint64_t bits = 0;
+        for (unsigned i = 0; i < Room; i += 8) {
+            auto const v    = _mm512_load_si512(words + i);
+            auto const mask = OrEqual ? _mm512_cmple_epu64_mask(v, key) : _mm512_cmplt_epu64_mask(v, key);
+            bits |= std::uint64_t{static_cast<unsigned>(mask) & 0xffu} << i;
+        }
+        std::atomic_signal_fence(std::memory_order_acquire);
+        return static_cast<unsigned>(std::popcount(bits & ((std::uint64_t{1} << n) - 1)));
+    }
+#endif
+    unsigned base = 0;
+    while (n > 0) {
+        auto const half  = (n + 1) / 2;
+        auto const there = words[base + half - 1].load(std::memory_order_acquire);
+        base += half & (0u - static_cast<unsigned>(OrEqual ? there <= w : there < w));
+        n -= half;
+    }
+    return base;
+}
+/// Writer: moves slots [at, n) one on.
+template <class T>
+void btree_open(std::atomic<T>* slots, unsigned at, unsigned n) noexcept {
+#if defined(__AVX512F__) && TENON_BTREE_VECTORS
+    static_assert(sizeof(std::atomic<T>) == 8);
+    std::atomic_signal_fence(std::memory_order_acq_rel);
+    for (; n - at > 8; n -= 8) _mm512_storeu_si512(slots + n - 7, _mm512_loadu_si512(slots + n - 8));
+    auto const rest = static_cast<__mmask8>((1u << (n - at)) - 1);
+    _mm512_mask_storeu_epi64(slots + at + 1, rest, _mm512_maskz_loadu_epi64(rest, slots + at));
+    std::atomic_signal_fence(std::memory_order_acq_rel);
+#else
+    for (; n > at; --n) slots[n].store(slots[n - 1].load(std::memory_order_relaxed), std::memory_order_release);
+#endif
+}
+}  // namespace TENON_SIMD_FLAGS
+
 /// Up to Room entries in ascending order. In an inner node they are the least entries of all children but the first.
 template <class Entry, class Words, unsigned Room, bool Shared>
-struct btree_node {
+struct alignas(Words::any ? cache_line : alignof(void*)) btree_node {
     explicit btree_node(unsigned height) noexcept : level(height) {}
 
     unsigned size() const noexcept { return count.load(std::memory_order_acquire); }
     Entry*   entry(unsigned i) const noexcept { return entries[i].load(std::memory_order_acquire); }
     auto     word(unsigned i) const noexcept { return words[i].load(std::memory_order_acquire); }
 
-    /// How many of the first n words are less than w (or equal, when OrEqual); halving without branches.
+    /// How many of the first n words are less than w (or equal, when OrEqual).
     template <bool OrEqual>
     unsigned rank(unsigned n, std::uint64_t w) const noexcept {
-        unsigned base = 0;
-        while (n > 0) {
-            auto const half  = (n + 1) / 2;
-            auto const there = word(base + half - 1);
-            base += half & (0u - static_cast<unsigned>(OrEqual ? there <= w : there < w));
-            n -= half;
-        }
-        return base;
+        return btree_rank<OrEqual, Room>(words.data(), n, w);
     }
 
     // Writers, with the version locked or the node not yet seen by others.
@@ -129,7 +178,8 @@ struct btree_node {
     void copy_slot(unsigned from, unsigned to) noexcept { put(to, entry(from), Words::any ? word(from) : 0); }
     void insert(unsigned at, Entry* e) noexcept {
         auto const n = size();
-        for (auto i = n; i > at; --i) copy_slot(i - 1, i);
+        if constexpr (Words::any) btree_open(words.data(), at, n);
+        btree_open(entries.data(), at, n);
         put(at, e);
         resize(n + 1);
     }
@@ -155,11 +205,11 @@ struct btree_node {
         for (unsigned i = 0, n = size(); i < n; ++i) put(i, entry(i));
     }
 
+    std::array<std::atomic<std::uint64_t>, Words::any ? Room : 0> words{};  // first: on whole cache lines
     btree_version<Shared>                                         version;
     unsigned const                                                level;  // 0: a leaf
     std::atomic<std::uint32_t>                                    count{0};
     std::atomic<std::uint32_t>                                    skip{0};  // leading bytes that words leave out
-    std::array<std::atomic<std::uint64_t>, Words::any ? Room : 0> words{};
     std::array<std::atomic<Entry*>, Room>                         entries{};
 };
 

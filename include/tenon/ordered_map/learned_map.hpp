@@ -2,6 +2,7 @@
 // An updatable sorted map with the interface of std::map: keys in small sorted blocks, found by number in three cache lines.
 #pragma once
 
+#include "tenon/ordered_map/learned_map_audit.hpp"
 #include "tenon/ordered_map/learned_map_tree.hpp"
 
 #include "tenon/core/contract.hpp"
@@ -27,14 +28,14 @@ namespace tenon {
 /// What a learned_map is made of.
 struct learned_map_stats {
     std::size_t keys = 0, blocks = 0, leaves = 0, inner_nodes = 0;
-    unsigned    depth      = 0;      ///< levels of inner nodes
-    unsigned    block_room = 0;      ///< entries that a block has room for
-    std::size_t bytes      = 0;      ///< all memory of the map, without what keys and values own elsewhere
-    double      filled     = 0;      ///< keys per place in blocks
-    double      told_apart = 0;      ///< share of neighbouring blocks whose 16-bit marks differ
+    unsigned    depth      = 0;  ///< levels of inner nodes
+    unsigned    block_room = 0;  ///< entries that a block has room for
+    std::size_t bytes      = 0;  ///< all memory of the map, without what keys and values own elsewhere
+    double      filled     = 0;  ///< keys per place in blocks
+    double      told_apart = 0;  ///< share of neighbouring blocks whose 16-bit marks differ
 };
 
-/// learned_map - a sorted map over numbers that stand for keys: 64-bit above, 16-bit within a leaf, the keys themselves in a block.
+/// learned_map - a sorted map over numbers that stand for keys: 64-bit above, a line fitted to them within a leaf, the keys in a block.
 ///
 /// Maps        key -> value. Keys are ordered by Compare; when that is std::less or std::greater and projection<Key> exists, a search
 ///             compares 64-bit numbers by vector instructions and calls Compare for equal numbers only. Else it calls Compare.
@@ -42,8 +43,10 @@ struct learned_map_stats {
 ///             Inserting a new key and erasing one invalidate all iterators, references and pointers into the map; iterators and
 ///             references stay valid while values are changed, and go along when a map is moved from or swapped with equal allocators.
 ///             Erased entries end at once; blocks, leaves and chunks that they leave empty are used again or given back.
-/// Cost        find, insert, erase, bounds: O(log n), worst case. One operation moves at most four blocks, 24 numbers of blocks and
-///             64 children on each level of inner nodes; memory is taken in chunks of up to 2 MB. from_sorted O(n).
+/// Cost        find, insert, erase, bounds: O(log n), worst case. One operation moves at most four blocks, of entries that may be copied as bytes
+///             also those of a leaf that it splits (24 blocks), the numbers of blocks of two leaves and 64 children on each level of inner nodes. It
+///             takes at most one chunk of memory of each kind, of up to 2 MB; nothing else grows with the map but a list of 32 bytes for each
+///             chunk. from_sorted O(n).
 /// Errors      from_sorted: errc::unsorted_keys with the first offending rank. Allocation, and constructors of keys and values, may
 ///             throw: insertion of one entry, then, leaves the map as it was; assignment and from_sorted as well; insert of a range
 ///             keeps what came before. Comparisons that throw leave it as it was. Keys and values must move without throwing.
@@ -51,9 +54,9 @@ struct learned_map_stats {
 /// Threads     const members may be called concurrently.
 /// Invariants  those of detail::learned_tree; validate() checks them.
 /// Source      Kraska et al., The Case for Learned Index Structures, 2018, and Ding et al., ALEX, 2020: few cache lines by arithmetic on
-///             the key. Differs: the model stands for upper levels only and is exact or silent; leaves quantise keys in a frame of
-///             reference (Goldstein et al., 1998), and equal marks are settled by keys, so that no data can mislead a search. Sharing
-///             and splitting of blocks: Bayer and McCreight's B*-tree, 1972.
+///             the key. Differs: a model covers a leaf of some 300 keys, quantises them in a frame of reference (Goldstein et al., 1998), and
+///             is compared with marks halfway between blocks; equal marks are settled by keys, so that no data can mislead a search.
+///             Sharing and splitting of blocks: Bayer and McCreight's B*-tree, 1972.
 /// Use when    keys are numbers, or have projections that tell most of them apart; prefer btree where values must not move, or when
 ///             readers run beside a writer.
 template <class Key, class Value, class Compare = std::less<>,
@@ -363,7 +366,7 @@ public:
     // ---- about itself
 
     /// Checks every invariant over all keys; what does not hold, as errc::corrupt. O(n).
-    result<void>      validate() const { return tree_.validate(); }
+    result<void>      validate() const { return detail::learned_audit(tree_).run(); }
     learned_map_stats stats() const {
         learned_map_stats s{tree_.size(),  tree_.block_count(), tree_.leaf_count(), tree_.inner_count(),
                             tree_.depth(), tree::room,          tree_.bytes()};

@@ -5,9 +5,6 @@
 #include "tenon/ordered_map/learned_map_memory.hpp"
 #include "tenon/ordered_map/learned_map_nodes.hpp"
 
-#include "tenon/core/contract.hpp"
-#include "tenon/core/result.hpp"
-
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -19,6 +16,9 @@
 
 namespace tenon::detail {
 
+template <class Tree>
+class learned_audit;  // in learned_map_audit.hpp
+
 /// learned_tree - blocks in leaves, leaves in a B+-tree of inner nodes. The public face is learned_map.
 ///
 /// Invariants  (1) all leaves are at one depth and form a list in key order. (2) Only the tree of an empty map has no leaf; no leaf and no
@@ -27,10 +27,11 @@ namespace tenon::detail {
 template <class Key, class Value, class Compare, class Allocator>
 class learned_tree {
 public:
-    using order = learned_order<Key, Compare>;
-    using block = learned_block<Key, Value, order>;
-    using leaf  = learned_leaf;
-    using inner = learned_inner;
+    using key_type = Key;
+    using order    = learned_order<Key, Compare>;
+    using block    = learned_block<Key, Value, order>;
+    using leaf     = learned_leaf;
+    using inner    = learned_inner;
     template <class K>
     using probe = learned_probe<K, order>;
 
@@ -47,8 +48,7 @@ public:
         Value& value() const noexcept { return block::values(data)[slot]; }
     };
 
-    learned_tree(Compare less, Allocator const& a)
-        : less_(std::move(less)), blocks_(a), leaves_(a), inners_(a) {}
+    learned_tree(Compare less, Allocator const& a) : less_(std::move(less)), blocks_(a), leaves_(a), inners_(a) {}
     learned_tree(learned_tree const&)            = delete;
     learned_tree& operator=(learned_tree const&) = delete;
     ~learned_tree() { end_entries(); }
@@ -56,9 +56,7 @@ public:
     std::size_t    size() const noexcept { return size_; }
     Compare const& less() const noexcept { return less_; }
     Allocator      allocator() const { return blocks_.allocator(); }
-    std::size_t    bytes() const noexcept {
-        return sizeof(*this) + blocks_.bytes() + leaves_.bytes() + inners_.bytes();
-    }
+    std::size_t bytes() const noexcept { return sizeof(*this) + blocks_.bytes() + leaves_.bytes() + inners_.bytes(); }
     std::size_t block_count() const noexcept { return blocks_.used(); }
     std::size_t leaf_count() const noexcept { return leaves_.used(); }
     std::size_t inner_count() const noexcept { return inners_.used(); }
@@ -260,10 +258,11 @@ public:
             for (unsigned i = 1; i + 1 < l->size; ++i, ++all) same += l->marks[i] == l->marks[i - 1] ? 1 : 0;
         return all == 0 ? 1 : 1 - static_cast<double>(same) / static_cast<double>(all);
     }
-    /// Checks every invariant, all keys included: errc::corrupt with what is wrong.
-    result<void> validate() const;
 
 private:
+    template <class Tree>
+    friend class learned_audit;
+
     static constexpr unsigned max_depth  = 24;
     static constexpr unsigned few_blocks = leaf::room / 3;
     static constexpr unsigned few_ahead = 4, many_ahead = 6;  // blocks that are asked for before they are read
@@ -553,9 +552,9 @@ private:
     }
     /// Puts the mark before block i halfway between its neighbours, so that few words are quantised to a mark.
     void set_mark(leaf& l, unsigned i) const {
-        unsigned const before = l.quantised(block::word(data(l, i - 1), l.count(i - 1) - 1));
-        unsigned const behind = l.quantised(block::word(data(l, i), 0));
-        l.marks[i - 1]        = static_cast<std::uint16_t>((before + behind + 1) / 2);
+        unsigned const low  = l.quantised(block::word(data(l, i - 1), l.count(i - 1) - 1));
+        unsigned const high = l.quantised(block::word(data(l, i), 0));
+        l.marks[i - 1]      = static_cast<std::uint16_t>((low + high + 1) / 2);
     }
     /// Marks of blocks whose first keys have changed; all of them when the frame does not cover those.
     void refresh_marks(leaf& l, unsigned first, unsigned last) const {
@@ -770,74 +769,13 @@ private:
         static_cast<inner*>(root_)->remove(child);
         while (depth_ > 0 && static_cast<inner*>(root_)->size == 1) {
             auto* const old = static_cast<inner*>(root_);
-            root_ = old->children[0];
+            root_           = old->children[0];
             inners_.give(old);
             --depth_;
         }
     }
     static bool joinable(inner const& n, void* other) noexcept {
         return n.size + static_cast<inner*>(other)->size <= inner::room * 3 / 4;
-    }
-
-    // ---- checking
-
-    /// What has been seen on the way through the tree.
-    struct audit {
-        leaf const* before = nullptr;
-        Key const*  last   = nullptr;
-        std::size_t keys = 0, blocks = 0, leaves = 0, inners = 0;
-        char const* wrong = nullptr;
-        bool        check(bool holds, char const* what) noexcept {
-            if (!holds && wrong == nullptr) wrong = what;
-            return wrong == nullptr;
-        }
-    };
-    static std::uint64_t word_at(std::byte* b, unsigned i) { return block::word(b, i); }
-    /// Checks a node of height d, all words of which lie in [low, high]; where numbers are exact, above `low` unless it is 0.
-    void audit_node(audit& a, void* n, unsigned d, std::uint64_t low, std::uint64_t high) const {
-        if (d == 0) return audit_leaf(a, *static_cast<leaf*>(n), low, high);
-        auto const& node = *static_cast<inner*>(n);
-        ++a.inners;
-        if (!a.check(node.size > 0 && node.size <= inner::room, "an inner node is empty or overfull")) return;
-        for (unsigned i = node.size - 1; i < inner::room; ++i)
-            a.check(node.bounds[i] == inner::no_bound, "a bound behind the last child is set");
-        for (unsigned g = 0; g < 8; ++g) a.check(node.pivots[g] == node.bounds[8 * g + 7], "a pivot is not its bound");
-        for (unsigned i = 0; i < node.size && a.wrong == nullptr; ++i)
-            audit_node(a, node.children[i], d - 1, i == 0 ? low : node.bounds[i - 1],
-                       i + 1 == node.size ? high : node.bounds[i]);
-    }
-    void audit_leaf(audit& a, leaf const& l, std::uint64_t low, std::uint64_t high) const {
-        ++a.leaves;
-        if (!a.check(l.size > 0 && l.size <= leaf::room, "a leaf is empty or overfull")) return;
-        a.check(l.before == a.before && (a.before == nullptr ? first_ : a.before->after) == &l,
-                "the list of leaves is broken");
-        a.before = &l;
-        for (unsigned i = l.size - 1u; i < leaf::lanes; ++i)
-            a.check(l.marks[i] == leaf::no_mark, "a mark behind the last block is set");
-        for (unsigned i = 0; i < l.size && a.wrong == nullptr; ++i) {
-            auto* const b = data(l, i);
-            auto const  n = l.count(i);
-            ++a.blocks;
-            a.keys += n;
-            if (!a.check(n <= room, "a block is overfull")) return;
-            a.check(i == 0 || l.marks[i - 1] <= l.quantised(word_at(b, 0)), "a mark is above its block");
-            a.check(i + 1 == l.size || l.quantised(word_at(b, n - 1)) <= l.marks[i],
-                    "a mark is below the block before");
-            audit_block(a, b, n, low, high);
-        }
-    }
-    void audit_block(audit& a, std::byte* b, unsigned n, std::uint64_t low, std::uint64_t high) const {
-        auto* const keys = block::keys(b);
-        for (unsigned j = 0; j < n; ++j) {
-            auto const w = word_at(b, j);
-            a.check(w == order::word(keys[j]), "a key's number is wrong");
-            a.check(a.last == nullptr || less_(*a.last, keys[j]), "keys do not ascend");
-            a.check(w >= low && w <= high && !(order::exact && w == low && low > 0),
-                    "a key lies outside the bounds of its node");
-            a.last = keys + j;
-        }
-        if constexpr (order::exact)
-            for (unsigned j = n; j < room; ++j) a.check(keys[j] == keys[n - 1], "the padding of a block is wrong");
     }
 
     [[no_unique_address]] Compare           less_;
@@ -851,17 +789,5 @@ private:
     learned_nodes<leaf, Allocator>          leaves_;
     learned_nodes<inner, Allocator>         inners_;
 };
-
-template <class Key, class Value, class Compare, class Allocator>
-result<void> learned_tree<Key, Value, Compare, Allocator>::validate() const {
-    audit a;
-    if (root_ != nullptr) audit_node(a, root_, depth_, 0, std::numeric_limits<std::uint64_t>::max());
-    a.check(a.before == last_ && (last_ == nullptr || last_->after == nullptr), "the list of leaves ends elsewhere");
-    a.check(a.keys == size_, "size() is not the number of keys");
-    a.check(a.blocks == blocks_.used() && a.leaves == leaves_.used() && a.inners == inners_.used(),
-            "memory is in use that the tree does not reach");
-    if (a.wrong != nullptr) return fail(errc::corrupt, {"learned_map: ", a.wrong, ", near key ", a.keys});
-    return {};
-}
 
 }  // namespace tenon::detail

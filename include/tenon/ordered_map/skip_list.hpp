@@ -14,6 +14,7 @@
 #include <bit>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <new>
@@ -67,7 +68,7 @@ private:
 ///
 /// Guarantee   a Value* and a key's address stay valid until the map ends. A cursor stays valid while keys are inserted, and
 ///             sees those that fall ahead of it. Equal insertion orders give equal structures (heights come from a fixed hash
-///             of the ordinal), so an opponent who chooses keys *and* their order can make it slow; random or sorted keys cannot.
+///             of the ordinal, salted), so an opponent who chooses keys *and* their order can make it slow; random or sorted keys cannot.
 ///             A copy of Less serves all threads: its operator() must be const and free of races.
 /// Cost        insert, find, seek, prev: O(log n) expected; insert beyond the last key and next: O(1). A node is one piece of
 ///             an arena: key, value, tower of 1.33 pointers on average.
@@ -90,8 +91,10 @@ struct skip_list {
 
 template <class Key, class Value, class Less>
 class skip_list::map {
-    static constexpr std::size_t max_height  = 16;  // fan-out 4: enough for 4^16 keys
-    static constexpr bool        transparent = requires { typename Less::is_transparent; };
+    static constexpr std::size_t max_height = 16;  // fan-out 4: enough for 4^16 keys
+    // Keys that are themselves hashes of their ordinals must not grow tall by their order.
+    static constexpr std::uint64_t salt        = 0x8f1bbcdcbfa53e0b;
+    static constexpr bool          transparent = requires { typename Less::is_transparent; };
 
     struct node;
     using link = std::atomic<node*>;
@@ -242,9 +245,9 @@ private:
             if (n != nullptr && !less_(key, n->key)) return {&n->value, false};
         }
 
-        auto const count = size_.load(std::memory_order_relaxed);
-        auto const height =
-            std::min<std::size_t>(max_height, 1 + static_cast<std::size_t>(std::countr_zero(hash_u64(count))) / 2);
+        auto const count  = size_.load(std::memory_order_relaxed);
+        auto const height = std::min<std::size_t>(
+            max_height, 1 + static_cast<std::size_t>(std::countr_zero(hash_u64(count ^ salt))) / 2);
         void* const room = arena_.take(sizeof(node) + height * sizeof(link), alignof(node));
         bytes_.store(arena_.bytes(), std::memory_order_relaxed);
         node* const made = ::new (room) node(std::forward<K>(key), std::forward<Args>(args)...);

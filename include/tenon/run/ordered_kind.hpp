@@ -2,7 +2,7 @@
 // The ordered index kind: rows by the value of a member, ranges both ways.
 #pragma once
 
-#include "tenon/ordered_map/skip_list.hpp"
+#include "tenon/ordered_map/btree.hpp"
 #include "tenon/run/arena.hpp"
 #include "tenon/run/index_kind.hpp"
 #include "tenon/run/sorted_keys.hpp"
@@ -18,7 +18,7 @@ namespace detail {
 /// What ordered kinds share whatever their values are. Entries of a delta are byte strings value + primary key + position, so
 /// that no two are alike.
 class ordered_delta {
-    using map_type = typename skip_list::template map<std::string_view, position, std::less<>>;
+    using map_type = typename btree::template map<std::string_view, position, std::less<>>;
 
 public:
     class cursor {

@@ -10,7 +10,7 @@
 #include "tenon/core/result.hpp"
 #include "tenon/core/units.hpp"
 #include "tenon/core/utf8.hpp"
-#include "tenon/ordered_map/skip_list.hpp"
+#include "tenon/ordered_map/btree.hpp"
 #include "tenon/text_index/analyzer.hpp"
 #include "tenon/text_index/arena.hpp"
 
@@ -214,7 +214,7 @@ struct basic_inverted {
         }
 
     private:
-        using term_map = skip_list::map<std::string_view, detail::posting_list, std::less<>>;
+        using term_map = btree::map<std::string_view, detail::posting_list, std::less<>>;
 
         detail::text_arena             arena_;  // terms and postings: outlives the map
         term_map                       terms_;
