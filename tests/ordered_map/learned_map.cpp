@@ -626,6 +626,7 @@ TEST_CASE("a learned map that has reserved memory takes none for that many inser
                     REQUIRE(grown.emplace(order.key(i, added), std::uint8_t{2}).second);
                 CHECK(book.made == made);
                 check_valid(grown);
+                CHECK_THROWS_AS(grown.reserve(grown.max_size() + 1), std::length_error);
             }
         }
 }

@@ -27,11 +27,11 @@ namespace tenon {
 /// Guarantee   a Value* and the address of a key stay valid until the key is erased. A cursor stays valid while keys are inserted, and
 ///             sees those that fall ahead of it; after an erasure seek again. Keys need not copy or move.
 ///             A copy of Less serves all threads: its operator() must be const and free of races.
-/// Cost        insert, find, seek, erase: O(log n), worst case; next: O(1), and as entries lie anywhere, one cache line each; prev: O(1), at the edge of a node O(log n). Integers, enumerations
-///             and floats in the order of std::less or std::greater are compared in the nodes alone; std::string and std::string_view in
-///             the order of std::less by eight bytes there, and by the whole key where those are equal; any other key through its
-///             slot. Bytes that all keys of a node share are left out of those eight when that gains four or more. Keys inserted in
-///             ascending order fill nodes wholly.
+/// Cost        insert, find, seek, erase: O(log n), worst case; next: O(1), one cache line each, as entries lie anywhere; prev: O(1), at the
+///             edge of a node O(log n). Integers, enumerations and floats in the order of std::less or std::greater are compared in the nodes alone,
+///             side by side where the compiler may use AVX-512; std::string and std::string_view in the order of std::less by eight bytes
+///             there, and by the whole key where those are equal; any other key through its slot. Bytes that all keys of a node share are
+///             left out of those eight when that gains four or more. Keys inserted in ascending order fill nodes wholly.
 /// Errors      none; an allocation that fails, or a constructor that throws, leaves the map as it was.
 /// Threads     one writer (insert), of shared_btree any number, beside any number of readers (const members, cursors). Readers write nothing
 ///             and take no lock: they repeat a step when a node changed under them, and so wait only for a writer in the middle of

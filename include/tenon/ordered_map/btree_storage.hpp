@@ -323,3 +323,5 @@ private:
 };
 
 }  // namespace tenon::detail
+
+#undef TENON_BTREE_VECTORS

@@ -45,7 +45,7 @@ struct learned_map_stats {
 ///             Erased entries end at once; blocks, leaves and chunks that they leave empty are used again or given back.
 /// Cost        find, insert, erase, bounds: O(log n), worst case. One operation moves at most four blocks, of entries that may be copied as bytes
 ///             also those of a leaf that it splits (24 blocks), the numbers of blocks of two leaves and 64 children on each level of inner nodes. It
-///             takes at most one chunk of memory of each kind, of up to 2 MB; nothing else grows with the map but a list of 32 bytes for each
+///             takes at most one chunk of memory of each kind, of up to 2 MB; nothing else grows with the map but a list of 24 bytes for each
 ///             chunk. from_sorted O(n).
 /// Errors      from_sorted: errc::unsorted_keys with the first offending rank. Allocation, and constructors of keys and values, may
 ///             throw: insertion of one entry, then, leaves the map as it was; assignment and from_sorted as well; insert of a range
@@ -182,7 +182,12 @@ public:
 
     /// Takes memory for n more entries now, and touches it: the next n insertions of new keys allocate nothing and wait for no page
     /// of the system, as long as nothing is erased. Cost: about 18 bytes to touch for each pair of 16.
-    void      reserve(size_type n) { tree_.reserve(n); }
+    /// Errors: std::length_error when they are more than max_size().
+    void reserve(size_type n) {
+        if (n > max_size())
+            throw std::length_error("tenon::learned_map::reserve: a map holds at most max_size() entries");
+        tree_.reserve(n);
+    }
     bool      empty() const noexcept { return size() == 0; }
     size_type size() const noexcept { return tree_.size(); }
     size_type max_size() const noexcept { return std::size_t{1} << 36; }

@@ -86,8 +86,7 @@ private:
             last_ = keys + j;
         }
         if constexpr (order::exact)
-            for (unsigned j = n; j < block::room; ++j)
-                check(keys[j] == keys[n - 1], "the padding of a block is wrong");
+            for (unsigned j = n; j < block::room; ++j) check(keys[j] == keys[n - 1], "the padding of a block is wrong");
     }
 
     Tree const&                    tree_;

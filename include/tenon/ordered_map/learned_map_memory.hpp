@@ -74,7 +74,7 @@ using learned_vector = std::vector<T, typename std::allocator_traits<Allocator>:
 /// Guarantee   a store of few cells is small: a new chunk is as large as all that there are, up to 2 MB. A chunk without cells
 ///             goes back to the allocator, unless the store would then hardly have a free cell.
 /// Cost        at, take, give: O(1), plus a walk over the list of chunks when the lowest free one has none left. reserve: a chunk of at
-///             most 2 MB; and, seldom, a copy of that list, 32 bytes for each 2 MB.
+///             most 2 MB; and, seldom, a copy of that list, 24 bytes for each 2 MB.
 /// Errors      reserve: what the allocator throws; std::length_error beyond 2^32 numbers.
 template <std::size_t Cell, class Allocator>
 class learned_blocks {
