@@ -321,7 +321,7 @@ BUGS = {
     ]),
     "ordered_map/learned_map_memory.hpp": ("learned_map", [
         ("a run takes cells without counting them", "c.used += n;", "if (!PLANTED) c.used += n;"),
-        ("an empty chunk stays", "if (--c.used == 0 && cells_", "if (--c.used == 0 && !PLANTED && cells_"),
+        ("an empty chunk stays", "if (--c.used == 0 && cells_ - used_ >= c.capacity + per_chunk / 4) drop(i);", "if (--c.used == 0 && !PLANTED && cells_ - used_ >= c.capacity + per_chunk / 4) drop(i);"),
         ("freed nodes are lost", "std::memcpy(at, &c.free, sizeof c.free);\n        c.free = at;", "std::memcpy(at, &c.free, sizeof c.free);\n        if (!PLANTED) c.free = at;"),
         ("the first chunk has 2 MB at once", "std::min(per_chunk, std::max(n, cells_))", "(PLANTED ? per_chunk : (std::min(per_chunk, std::max(n, cells_))))"),
     ]),
