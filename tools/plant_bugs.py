@@ -44,7 +44,7 @@ PROGRAMS = {
     "located_view": ([], []),  # tests/ordered_index/located_view.cpp
     # Test files below tests/, the cheap ones first.
     "learned_map": ["ordered_map/learned_map.cpp"],
-    "btree": ["ordered_map/btree.cpp"],
+    "btree": ["ordered_map/btree.cpp", "ordered_map/ordered_map.cpp"],
     "log": ["crash/log.cpp", "wal/damage.cpp", "wal/failures.cpp", "wal/power_loss.cpp"],
     "pages": ["page_store/page_file.cpp", "page_store/readers.cpp", "page_store/space.cpp", "page_store/buffered.cpp",
               "page_store/conformance.cpp"],

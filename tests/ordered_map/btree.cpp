@@ -230,6 +230,30 @@ TEST_CASE("numbers are ordered in both directions and look-ups by other types ag
     CHECK(down.find(-0.0) == down.find(0.0));
 }
 
+TEST_CASE("what erased keys held is used again") {
+    btree::map<std::uint64_t, std::string, std::less<>> map;
+    for (std::uint64_t i = 0; i < 1'000; ++i) map.insert(i, "a value too long for the string itself to hold");
+    auto const before = map.bytes();
+    for (std::uint64_t i = 0; i < 50'000; ++i) {
+        REQUIRE(map.erase(i));
+        map.insert(i + 1'000, std::to_string(i));
+        REQUIRE(map.size() == 1'000);
+    }
+    CHECK(map.bytes() < 2 * before);
+}
+
+TEST_CASE("keys in order are appended without a search") {
+    struct counting_less {
+        std::uint64_t* calls;
+        bool           operator()(std::uint64_t x, std::uint64_t y) const { return ++*calls, x < y; }
+    };
+    std::uint64_t                                 calls = 0;
+    constexpr std::uint64_t                       keys  = 20'000;
+    btree::map<std::uint64_t, int, counting_less> map(counting_less{&calls});
+    for (std::uint64_t i = 0; i < keys; ++i) map.insert(i, 0);
+    CHECK(calls < 3 * keys);  // one each, and a search for each leaf that is full
+}
+
 TEST_CASE("keys in order fill nodes wholly") {
     btree::map<std::uint64_t, std::uint64_t, std::less<>> map;
     for (std::uint64_t i = 0; i < 100'000; ++i) map.insert(i, i);
