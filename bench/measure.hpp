@@ -62,8 +62,9 @@ private:
 /// Seconds of single operations.
 class samples {
 public:
-    void        add(double seconds) { seconds_.push_back(seconds); }
-    void        reserve(std::size_t n) { seconds_.reserve(n); }
+    void add(double seconds) { seconds_.push_back(seconds); }
+    void add(samples const& more) { seconds_.insert(seconds_.end(), more.seconds_.begin(), more.seconds_.end()); }
+    void reserve(std::size_t n) { seconds_.reserve(n); }
     std::size_t size() const noexcept { return seconds_.size(); }
 
     /// The least sample that a share q of all samples does not exceed (nearest rank); NaN when there is none.

@@ -104,12 +104,14 @@ class extent_view;
 
 // ---- axis::wal ---------------------------------------------------------------------------------------------------------
 
-template <class Sync /* = group_commit */>
+template <class Sync /* = group_commit */, class Codec /* = plain_records */>
 struct segmented_wal;  // segmented_wal<> is the default
 struct group_commit;
 struct sync_each_commit;
 struct sync_interval;
 struct no_sync;
+struct as_asked;
+struct plain_records;
 struct memory_wal;
 struct no_wal;
 

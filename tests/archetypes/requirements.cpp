@@ -215,8 +215,12 @@ struct log_with {
     requires(Without != 8);
     tenon::wal_stats stats() const
     requires(Without != 9);
+    result<tenon::lsn> append(byte_view, tenon::wal_callback)
+    requires(Without != 10);
+    result<void> sync(tenon::lsn, tenon::durability)
+    requires(Without != 11);
 };
-static_assert(unneeded<9>([]<int W>() { return tenon::wal<log_with<W>>; }) == -1);
+static_assert(unneeded<11>([]<int W>() { return tenon::wal<log_with<W>>; }) == -1);
 
 template <int Without>
 struct wal_policy_with {
@@ -225,21 +229,23 @@ struct wal_policy_with {
     using log = log_with<Without == 2 ? 4 : 0>;
     static constexpr name_type<Without == 3>                        name{};
     static constexpr unless<Without == 4, tenon::survives, no_text> promise{};
+    static constexpr unless<Without == 5, bool, no_text>            persistent{};
 };
-static_assert(unneeded<4>([]<int W>() {
+static_assert(unneeded<5>([]<int W>() {
                   return tenon::wal_policy<wal_policy_with<W>, tenon::archetype::file_policy>;
               }) == -1);
 
 template <int Without>
 struct sync_with {
-    static constexpr name_type<Without == 1>                        name{};
-    static constexpr unless<Without == 2, tenon::survives, no_text> promise{};
-    static constexpr unless<Without == 3, bool, no_text>            whole_batch{};
+    static constexpr name_type<Without == 1>                          name{};
+    static constexpr unless<Without == 2, tenon::survives, no_text>   promise{};
+    static constexpr unless<Without == 3, tenon::durability, no_text> usual{};
+    static constexpr unless<Without == 4, std::size_t, no_text>       under_way{};
     template <class Now>
     static bool due(Now, std::uint64_t, tenon::wal_options const&)
-    requires(Without != 4);
+    requires(Without != 5);
 };
-static_assert(unneeded<4>([]<int W>() { return tenon::sync_policy<sync_with<W>>; }) == -1);
+static_assert(unneeded<5>([]<int W>() { return tenon::sync_policy<sync_with<W>>; }) == -1);
 
 // ---- indexes over sorted keys, maps, filters, models
 
@@ -521,7 +527,8 @@ static_assert(unneeded<7>([]<int W>() { return tenon::concurrency<concurrency_wi
 template <int Without>
 struct work_with {
     using policy_axis = unless<Without == 1, axis::work, other_axis>;
-    static constexpr name_type<Without == 2> name{};
+    static constexpr name_type<Without == 2>             name{};
+    static constexpr unless<Without == 6, bool, no_text> threads{};
     struct worker {
         explicit worker(std::function<void()>)
         requires(Without != 3);
@@ -531,7 +538,7 @@ struct work_with {
         requires(Without != 5);
     };
 };
-static_assert(unneeded<5>([]<int W>() { return tenon::work<work_with<W>>; }) == -1);
+static_assert(unneeded<6>([]<int W>() { return tenon::work<work_with<W>>; }) == -1);
 
 template <int Without>
 struct index_kind_with {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// expect: segmented_wal<Sync>: use sync_each_commit, group_commit, sync_interval or no_sync
+// expect: segmented_wal<Sync>: use group_commit, sync_each_commit, sync_interval, no_sync or as_asked
 #include "tenon/wal/segmented.hpp"
 
 #ifdef SHOULD_FAIL

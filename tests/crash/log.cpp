@@ -15,7 +15,7 @@
 namespace {
 
 using tenon::simulated_files;
-tenon::wal_options const log_options{.identity = 7, .segment_bytes = {8192}, .interval_ns = 5000};
+tenon::wal_options const log_options{.identity = 7, .segment_bytes = {8192}, .interval_ns = 5000, .threads = false};
 
 /// A record says its step, and every other byte of it follows from that.
 std::size_t size_of(std::uint64_t step) {

@@ -230,9 +230,9 @@ TEST_CASE("a flipped bit in a checksummed database is an error or makes no diffe
     CHECK(errors > 100);
 }
 
-TEST_CASE("a flipped bit in the log is an error or cuts off the last commit") {
+TEST_CASE("a flipped bit in the log of a database that was closed is an error or makes no difference") {
     auto const  good   = written<checked_db>();
-    std::size_t errors = 0, cut = 0;
+    std::size_t errors = 0;
     for (std::size_t at = 0; at < good.log.size(); ++at) {
         if (at >= 64 && at < 4096) continue;  // not read
         CAPTURE(at);
@@ -240,14 +240,12 @@ TEST_CASE("a flipped bit in the log is an error or cuts off the last commit") {
         bad.log[at] ^= static_cast<std::byte>(1u << (at % 8));
         auto const rows = read_everything<checked_db>(world_of<checked_db>(bad));
         if (rows) {
-            bool const whole = *rows == rows_after(3) || *rows == rows_after(2);
+            bool const whole = *rows == rows_after(3);
             REQUIRE(whole);
-            cut += *rows == rows_after(2);
         }
         errors += !rows;
     }
     CHECK(errors > 50);
-    CHECK(cut > 10);
 }
 
 TEST_CASE("a flipped bit or a cut in a database without checksums never harms the reader") {

@@ -43,7 +43,7 @@ outcome refused(tenon::error const& e) { return {false, e.message.empty() ? "an 
 // ---- logs ------------------------------------------------------------------------------------------------------------------
 
 using log_type = tenon::segmented_wal<>::log<memory_files>;
-tenon::wal_options const log_options{.identity = 42, .segment_bytes = {8192}};
+tenon::wal_options const log_options{.identity = 42, .segment_bytes = {8192}, .threads = false};
 
 tenon::result<std::vector<std::string>> records_of(log_type& log) {
     std::vector<std::string> out;

@@ -10,7 +10,8 @@
 using namespace tenon;
 
 TEST_CASE_TEMPLATE("a log keeps the axioms of its axis", Policy, no_wal, memory_wal, segmented_wal<>,
-                   segmented_wal<sync_each_commit>, segmented_wal<sync_interval>, segmented_wal<no_sync>) {
+                   segmented_wal<sync_each_commit>, segmented_wal<sync_interval>, segmented_wal<no_sync>,
+                   segmented_wal<as_asked>) {
     for (std::uint64_t seed = 1; seed <= 3; ++seed) {
         CAPTURE(seed);
         testing::report r;

@@ -8,7 +8,7 @@ using namespace tenon;
 
 TEST_CASE_TEMPLATE("what was acknowledged survives power loss at every operation, and recovery cut and repeated",
                    Policy, segmented_wal<>, segmented_wal<sync_each_commit>, segmented_wal<sync_interval>,
-                   segmented_wal<no_sync>) {
+                   segmented_wal<no_sync>, segmented_wal<as_asked>) {
     for (std::uint64_t seed = 1; seed <= 2; ++seed) {
         CAPTURE(seed);
         testing::report r;

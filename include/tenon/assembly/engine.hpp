@@ -55,7 +55,7 @@ public:
     using table = std::tuple_element_t<T, tables>;
     /// Whether the store and the log remember anything when the process has ended.
     static constexpr bool store_persists = Recipe::page_store::persistent;
-    static constexpr bool log_persists   = Recipe::wal::promise != survives::nothing;
+    static constexpr bool log_persists   = Recipe::wal::persistent;
 
 private:
     template <class Tuple>
@@ -130,51 +130,45 @@ public:
         return {state_hold<state_type>(leases_.give(state_, now)), visible_, visible_totals_};
     }
 
-    /// Commits a write set made upon `base`. The timestamp when it is durable; errc::conflict when it must be run again.
-    result<timestamp> commit(write_set_type& writes, pinned const& base, read_set const& reads) {
-        auto const in = base.state.enter();
-        if (!in) return snapshot_expired();
-        auto record = encode(writes);
-        if (!record) return fail(std::move(record).error());
-        if (auto room = wait_for_room(); !room) return fail(std::move(room).error());
+    /// Commits a write set made upon `base`. The timestamp when it is as durable as was asked for, and not less than the log policy
+    /// promises; errc::conflict when it must be run again.
+    result<timestamp> commit(write_set_type& writes, pinned const& base, read_set const& reads,
+                             std::optional<durability> level) {
+        auto entered = enter(writes, base, reads, nullptr);
+        if (!entered) return fail(std::move(entered).error());
+        detail::unless_done in_doubt([this] { poison_out_of_memory(); });
+        auto synced = level ? entered->log->sync(entered->end, *level) : entered->log->sync(entered->end);
+        in_doubt.done();
+        if (!synced) return fail(poison(std::move(synced).error()));
+        publish_commit(entered->at);
+        if (entered->full) worker_->wake();
+        return entered->at;
+    }
+
+    /// Called once, when a commit is durable or has failed; see transaction::commit_async.
+    using commit_callback = std::function<void(result<timestamp> const&)>;
+    /// A commit that was taken in.
+    struct taken {
         timestamp                 at = 0;
         lsn                       end{};
         bool                      full = false;
         std::shared_ptr<log_type> log;
-        {
-            std::lock_guard lock(commit_mutex_);
-            if (auto ok = writable(); !ok) return fail(std::move(ok).error());
-            auto const state = current();
-            if (auto ok = validate(*state, writes, base, reads); !ok) return fail(std::move(ok).error());
-            auto totals = last_totals_;
-            if (auto ok = count(*state, writes, totals); !ok) return fail(std::move(ok).error());
-            at = last_ + 1;
-            std::memcpy(record->data(), &at, sizeof at);
-            auto appended = log_->append(*record);
-            if (!appended && appended.error().kind == errc::full) return fail(std::move(appended).error());
-            if (!appended) return fail(poison(std::move(appended).error()));
-            detail::unless_done in_part([this] { poison_out_of_memory(); });
-            end          = *appended;
-            last_        = at;
-            last_totals_ = totals;
-            {
-                std::lock_guard pending(pending_mutex_);
-                pending_.push_back({at, totals});
-            }
-            log = log_;
-            apply(*state, writes, at);
-            full = active_bytes(*state) >= options_.memtable_bytes.value;
-            in_part.done();
-        }
-        {
-            detail::unless_done in_doubt([this] { poison_out_of_memory(); });
-            auto                synced = log->sync(end);
-            in_doubt.done();
-            if (!synced) return fail(poison(std::move(synced).error()));
-        }
-        publish_commit(at);
-        if (full) worker_->wake();
-        return at;
+    };
+    /// The same, but returns when the commit has its place in the log, and calls back.
+    result<taken> commit_async(write_set_type& writes, pinned const& base, read_set const& reads,
+                               commit_callback called) {
+        auto entered = enter(writes, base, reads, &called);
+        if (entered && entered->full) worker_->wake();
+        return entered;
+    }
+    /// Until a commit that was taken in is durable.
+    result<timestamp> wait_for(taken const& t) {
+        detail::unless_done in_doubt([this] { poison_out_of_memory(); });
+        auto                synced = t.log->sync(t.end, durability::durable);
+        in_doubt.done();
+        if (!synced) return fail(poison(std::move(synced).error()));
+        publish_commit(t.at);
+        return t.at;
     }
 
     /// Writes all memtables as runs and publishes a root; when it returns, reopening needs no log.
@@ -297,9 +291,13 @@ private:
         if (stored.empty() && store_persists)
             if (auto done = publish_root(*state, root_); !done) return done;
 
-        auto log =
-            log_type::open(options_.files, path_ + ".wal",
-                           {root_.identity, options_.segment_bytes, options_.sync_interval_ns, options_.read_only});
+        auto log = log_type::open(options_.files, path_ + ".wal",
+                                  {.identity      = root_.identity,
+                                   .segment_bytes = options_.segment_bytes,
+                                   .interval_ns   = options_.sync_interval_ns,
+                                   .read_only     = options_.read_only,
+                                   .threads       = Recipe::work::threads,
+                                   .archive       = options_.log_archive});
         if (!log) return fail(std::move(log).error());
         log_          = std::make_shared<log_type>(std::move(*log));
         last_         = root_.at;
@@ -391,6 +389,49 @@ private:
     }
 
     // ---- committing --------------------------------------------------------------------------------------------------
+
+    /// Validates a write set, gives it a timestamp and a place in the log, and applies it; it is not visible yet.
+    result<taken> enter(write_set_type& writes, pinned const& base, read_set const& reads, commit_callback* called) {
+        auto const in = base.state.enter();
+        if (!in) return snapshot_expired();
+        auto record = encode(writes);
+        if (!record) return fail(std::move(record).error());
+        if (auto room = wait_for_room(); !room) return fail(std::move(room).error());
+        taken           out;
+        std::lock_guard lock(commit_mutex_);
+        if (auto ok = writable(); !ok) return fail(std::move(ok).error());
+        auto const state = current();
+        if (auto ok = validate(*state, writes, base, reads); !ok) return fail(std::move(ok).error());
+        auto totals = last_totals_;
+        if (auto ok = count(*state, writes, totals); !ok) return fail(std::move(ok).error());
+        out.at = last_ + 1;
+        std::memcpy(record->data(), &out.at, sizeof out.at);
+        result<lsn> appended;
+        if (called == nullptr) {
+            appended = log_->append(*record);
+            if (!appended && appended.error().kind == errc::full) return fail(std::move(appended).error());
+            if (!appended) return fail(poison(std::move(appended).error()));
+        }
+        detail::unless_done in_part([this] { poison_out_of_memory(); });
+        last_        = out.at;
+        last_totals_ = totals;
+        {
+            std::lock_guard pending(pending_mutex_);
+            pending_.push_back({out.at, totals});
+        }
+        out.log = log_;
+        apply(*state, writes, out.at);
+        if (called != nullptr)  // which may come before append has returned: all that it makes visible stands ready
+            appended = log_->append(*record, [this, at = out.at, call = std::move(*called)](auto const& done) {
+                if (done) publish_commit(at);
+                call(done ? result<timestamp>(at) : fail(poison(done.error())));
+            });
+        in_part.done();
+        if (!appended) return fail(poison(std::move(appended).error()));
+        out.end  = *appended;
+        out.full = active_bytes(*state) >= options_.memtable_bytes.value;
+        return out;
+    }
 
     /// timestamp (set later), number of operations, then table, kind, key and record of each.
     result<byte_vector> encode(write_set_type& writes) const {

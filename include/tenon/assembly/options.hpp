@@ -27,8 +27,10 @@ struct database_options {
     bytes_count   segment_bytes     = {4u << 20};   ///< of the log; opening reads the last one
     bytes_count   block_bytes       = {64u << 10};  ///< of rows in a run, before a block is closed
     std::uint64_t sync_interval_ns  = 10'000'000;   ///< for segmented_wal<sync_interval>
-    std::size_t   merge_fan_in      = 4;            ///< this many runs of similar size are joined; 0 never
-    std::uint64_t merge_max_rows    = 4'000'000;    ///< runs are not joined beyond this
+    /// A directory that takes log segments that are not needed any more; empty: they are used again.
+    std::string   log_archive       = {};
+    std::size_t   merge_fan_in      = 4;          ///< this many runs of similar size are joined; 0 never
+    std::uint64_t merge_max_rows    = 4'000'000;  ///< runs are not joined beyond this
     bytes_count   close_flush_bytes = {
         256u
         << 10};  ///< close() writes a run when the log since the last root is longer, so that the next open is fast

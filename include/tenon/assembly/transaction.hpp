@@ -2,6 +2,7 @@
 // Transactions: writes to rows and all their indexes that become visible and durable together, or not at all.
 #pragma once
 
+#include "tenon/assembly/pending_commit.hpp"
 #include "tenon/assembly/view.hpp"
 #include "tenon/core/unless_done.hpp"
 
@@ -111,13 +112,26 @@ public:
     }
     /// Durable and visible when it returns; the commit's timestamp. errc::conflict: run the transaction again (tenon::retry).
     /// The transaction has ended, whatever is returned.
-    result<timestamp> commit() {
-        if (auto ok = alive(); !ok) return fail(std::move(ok).error());
-        result<timestamp> out = this->pinned_.at;
-        if (own_->failed) out = fail(*own_->failed);
-        else if (has_writes()) out = engine_->commit(own_->writes, this->pinned_, own_->reads);
-        rollback();
-        return out;
+    result<timestamp> commit() { return commit_at({}); }
+    /// The same at another level of durability, which says what is lost when; never less than what the log policy promises.
+    result<timestamp> commit(durability level) { return commit_at(level); }
+
+    /// Returns when the commit is validated and has its place in the log; it becomes durable and visible later, in the order of the
+    /// commits, and `called` gets the timestamp, or the error after which the database takes no more writes. The callback runs on
+    /// any thread that commits or on one of the log's, once, before the database has closed; it must not commit, wait or throw.
+    /// When this returns an error (errc::conflict) it is not called. The transaction has ended, whatever is returned.
+    result<timestamp> commit_async(typename Engine::commit_callback called) {
+        auto taken = take_in(std::move(called));
+        if (!taken) return fail(std::move(taken).error());
+        return taken->at;
+    }
+    /// The same with something to wait for, or to co_await.
+    result<pending_commit<Engine>> commit_async() {
+        auto pending = pending_commit<Engine>(engine_);
+        auto taken   = take_in(pending.callback());
+        if (!taken) return fail(std::move(taken).error());
+        pending.taken(*std::move(taken));
+        return pending;
     }
     /// Forgets everything and ends the transaction.
     void rollback() noexcept {
@@ -127,6 +141,25 @@ public:
     }
 
 private:
+    result<timestamp> commit_at(std::optional<durability> level) {
+        if (auto ok = alive(); !ok) return fail(std::move(ok).error());
+        result<timestamp> out = this->pinned_.at;
+        if (own_->failed) out = fail(*own_->failed);
+        else if (has_writes()) out = engine_->commit(own_->writes, this->pinned_, own_->reads, level);
+        rollback();
+        return out;
+    }
+    result<typename Engine::taken> take_in(typename Engine::commit_callback called) {
+        if (auto ok = alive(); !ok) return fail(std::move(ok).error());
+        result<typename Engine::taken> out;
+        out->at = this->pinned_.at;
+        if (own_->failed) out = fail(*own_->failed);
+        else if (has_writes()) out = engine_->commit_async(own_->writes, this->pinned_, own_->reads, std::move(called));
+        else called(out->at);
+        rollback();
+        return out;
+    }
+
     enum class must { be_absent, be_present, be_anything };
 
     struct entered {

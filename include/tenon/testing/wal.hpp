@@ -92,14 +92,14 @@ std::optional<std::size_t> wal_replays(Log& log, std::vector<wal_entry> const& m
 
 }  // namespace detail
 
-/// The axioms of a log on any file system, in a directory that is not there yet. Policies that promise
-/// survives::nothing are not reopened.
+/// The axioms of a log on any file system, in a directory that is not there yet. Policies that are not
+/// persistent are not reopened.
 template <class Policy, class FS>
 requires wal_policy<Policy, FS>
 void check_wal(FS fs, std::string const& directory, std::uint64_t seed, report& r) {
     using log_type       = typename Policy::template log<FS>;
-    constexpr bool lasts = Policy::promise != survives::nothing;
-    wal_options    options{.identity = seed + 1, .segment_bytes = {8192}};
+    constexpr bool lasts = Policy::persistent;
+    wal_options    options{.identity = seed + 1, .segment_bytes = {8192}, .threads = seed % 2 == 0};
     prng           random(seed);
 
     detail::wal_judge ok{r, std::string(Policy::name) + " (seed " + std::to_string(seed) + ")"};
@@ -141,6 +141,26 @@ void check_wal(FS fs, std::string const& directory, std::uint64_t seed, report& 
         } else if (lasts) {
             if (!open()) return;
         }
+    }
+    {
+        std::vector<std::uint64_t> called;  // in no thread but the one that calls back, until sync_all and reopening
+        std::vector<std::uint64_t> ends;
+        std::atomic<int>           bad{0};
+        for (int i = 0; i < 50; ++i) {
+            auto       bytes = detail::wal_random_record(random, 3000);
+            auto const begin = log->end();
+            auto const end   = log->append(bytes, [&, i](result<void> const& done) {
+                bad += !done;
+                called.push_back(static_cast<std::uint64_t>(i));
+            });
+            if (!ok.works(end, "append with a callback")) return;
+            ends.push_back(end->value);
+            model.push_back({begin.value, end->value, std::move(bytes)});
+        }
+        ok.works(log->sync_all(), "sync_all");
+        if (lasts && !open()) return;  // a log that has closed has called back
+        ok(bad == 0 && called.size() == 50 && std::ranges::is_sorted(called),
+           "every callback is called once, in the order of the records");
     }
     auto const counts = log->stats();
     ok(counts.appended_records <= model.size() && (lasts || counts.appended_records == model.size()),
@@ -261,7 +281,15 @@ bool wal_generation(simulated_files disk, wal_options const& options, wal_histor
             auto bytes = wal_random_record(random, 6000);
             // an append may write on its own, so the record counts as in flight before the call returns
             h.model.push_back({begin.value, begin.value, bytes});
-            auto const end = log->append(bytes);
+            auto const mine = h.model.size();
+            auto const end  = dice < 25 ? log->append(bytes)
+                                        : log->append(
+                                             bytes,
+                                             [&h, mine](result<void> const& done) {
+                                                 if (!done) return;
+                                                 h.on_medium    = std::max(h.on_medium, mine);
+                                                 h.acknowledged = std::max(h.acknowledged, mine);
+                                             });
             if (end) {
                 h.model.back().end = end->value;
             } else {
@@ -295,7 +323,7 @@ template <class Policy>
 requires wal_policy<Policy, simulated_files>
 void check_wal_power_loss(std::uint64_t seed, report& r, int steps = 40, std::uint64_t states = 5,
                           std::uint64_t stride = 1) {
-    wal_options const options{.identity = seed + 99, .segment_bytes = {8192}, .interval_ns = 5'000};
+    wal_options const options{.identity = seed + 99, .segment_bytes = {8192}, .interval_ns = 5'000, .threads = false};
     detail::wal_judge ok{r, {}};
     auto              live = [&](simulated_files disk, detail::wal_history& h, bool killed, std::uint64_t work, int n) {
         prng random(work);

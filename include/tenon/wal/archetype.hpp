@@ -9,9 +9,10 @@ namespace tenon::archetype {
 
 /// Satisfies `wal_policy` and nothing more. Every operation fails; it exists to be compiled against.
 struct wal_policy {
-    using policy_axis                         = axis::wal;
-    static constexpr std::string_view name    = "archetype";
-    static constexpr survives         promise = survives::nothing;
+    using policy_axis                            = axis::wal;
+    static constexpr std::string_view name       = "archetype";
+    static constexpr survives         promise    = survives::nothing;
+    static constexpr bool             persistent = false;
 
     template <class FS>
     class log {
@@ -27,7 +28,9 @@ struct wal_policy {
         static result<log>    open(FS, std::string const&, wal_options const&) { return nothing(); }
         result<replay_report> replay(lsn, replay_visitor const&) { return nothing(); }
         result<lsn>           append(byte_view) { return nothing(); }
+        result<lsn>           append(byte_view, wal_callback) { return nothing(); }
         result<void>          sync(lsn) { return nothing(); }
+        result<void>          sync(lsn, durability) { return nothing(); }
         result<void>          sync_all() { return nothing(); }
         result<void>          release(lsn) { return nothing(); }
         lsn                   end() const { return {}; }

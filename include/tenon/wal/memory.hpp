@@ -22,9 +22,10 @@ namespace tenon {
 /// On disk     nothing.
 /// Use when    a test wants to compare; no_wal when nobody looks at the records.
 struct memory_wal {
-    using policy_axis                         = axis::wal;
-    static constexpr std::string_view name    = "memory_wal";
-    static constexpr survives         promise = survives::nothing;
+    using policy_axis                            = axis::wal;
+    static constexpr std::string_view name       = "memory_wal";
+    static constexpr survives         promise    = survives::nothing;
+    static constexpr bool             persistent = false;
 
     /// One record as it was appended.
     struct entry {
@@ -61,7 +62,13 @@ struct memory_wal {
             state_->bytes += record.size();
             return state_->end;
         }
+        result<lsn> append(byte_view record, wal_callback called) {
+            auto end = append(record);
+            if (end) called({});
+            return end;
+        }
         result<void> sync(lsn) { return {}; }
+        result<void> sync(lsn, durability) { return {}; }
         result<void> sync_all() { return {}; }
         result<void> release(lsn upto) {
             std::lock_guard const hold(state_->mutex);

@@ -21,9 +21,10 @@ namespace tenon {
 /// On disk     nothing.
 /// Use when    the work can be done again from its source; memory_wal when a test wants to see the records.
 struct no_wal {
-    using policy_axis                         = axis::wal;
-    static constexpr std::string_view name    = "no_wal";
-    static constexpr survives         promise = survives::nothing;
+    using policy_axis                            = axis::wal;
+    static constexpr std::string_view name       = "no_wal";
+    static constexpr survives         promise    = survives::nothing;
+    static constexpr bool             persistent = false;
 
     template <class FS>
     class log {
@@ -49,7 +50,13 @@ struct no_wal {
             state_->bytes.fetch_add(record.size(), std::memory_order_relaxed);
             return lsn{state_->end.fetch_add(record.size()) + record.size()};
         }
+        result<lsn> append(byte_view record, wal_callback called) {
+            auto end = append(record);
+            if (end) called({});
+            return end;
+        }
         result<void> sync(lsn) { return {}; }
+        result<void> sync(lsn, durability) { return {}; }
         result<void> sync_all() { return {}; }
         result<void> release(lsn) { return {}; }
         lsn          end() const { return {state_->end.load()}; }

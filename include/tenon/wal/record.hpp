@@ -19,15 +19,20 @@
 #include <string_view>
 #include <type_traits>
 
-/// On disk     "tenonlog" version 1, docs/formats/log_segment.md
+/// On disk     "tenonlog" version 2, docs/formats/log_segment.md
 namespace tenon::detail {
 
 inline constexpr std::array<char, 8> wal_magic{'t', 'e', 'n', 'o', 'n', 'l', 'o', 'g'};
-inline constexpr std::uint32_t       wal_version          = 1;
-inline constexpr std::uint64_t       wal_data_offset      = 4096;  // the header's block is never written again
+inline constexpr std::uint32_t       wal_version          = 2;
+inline constexpr std::uint64_t       wal_block            = 4096;  ///< records and writes are placed by it
+inline constexpr std::uint64_t       wal_data_offset      = 4096;  ///< the header's block is never written again
 inline constexpr std::uint64_t       wal_max_record_bytes = std::uint64_t{1} << 30;
-inline constexpr std::uint64_t       wal_max_lsn          = std::uint64_t{1} << 62;
+inline constexpr std::uint64_t       wal_max_lsn          = std::uint64_t{1} << 57;
 inline constexpr std::uint32_t       wal_far_behind       = std::numeric_limits<std::uint32_t>::max();
+inline constexpr std::uint32_t       wal_encoded          = 0x8000'0000;
+
+constexpr std::uint64_t wal_block_up(std::uint64_t at) noexcept { return (at + wal_block - 1) / wal_block * wal_block; }
+constexpr std::uint64_t wal_block_down(std::uint64_t at) noexcept { return at / wal_block * wal_block; }
 
 /// The first 64 bytes of a segment file.
 struct wal_segment_header {
@@ -37,24 +42,31 @@ struct wal_segment_header {
     std::uint64_t                identity = 0;  ///< of the database
     std::uint64_t                start    = 0;  ///< LSN of the byte at wal_data_offset
     std::uint64_t                capacity = 0;  ///< size of the file
-    std::uint32_t                epoch    = 0;  ///< of the log when the segment was begun
-    std::array<std::uint8_t, 16> zero{};
+    std::array<std::uint8_t, 20> zero{};
     std::uint32_t                crc = 0;  ///< of the 60 bytes before
 };
 static_assert(sizeof(wal_segment_header) == 64 && offsetof(wal_segment_header, crc) == 60);
 static_assert(std::is_trivially_copyable_v<wal_segment_header>);
 
-/// In front of each record. `length` 0 is the marker that begins an epoch; a record has at least one byte.
+/// In front of each record. `length` 0 is a mark, of which `behind` says what: the epoch that begins, or 0 for a clean close.
 struct wal_frame {
-    std::uint32_t crc    = 0;  ///< of the identity, the record's bytes and the 20 bytes that follow, in this order
-    std::uint32_t length = 0;
-    std::uint64_t lsn    = 0;  ///< of the frame's first byte
-    std::uint32_t epoch  = 0;  ///< one more each time the log is opened for writing
+    std::uint32_t crc = 0;  ///< of the identity, the record's stored bytes and the 20 bytes that follow, in this order
+    std::uint32_t length = 0;  ///< of the stored bytes; the top bit: they are encoded
+    std::uint64_t place  = 0;  ///< LSN / 8 * 512 + pad / 8, where the frame before ended pad bytes below the LSN
+    std::uint32_t prev   = 0;  ///< crc of the frame before
     std::uint32_t behind =
         0;  ///< (lsn - L) / 8, where everything below L was known to be on the medium; all ones: L = 0
+
+    std::uint64_t lsn() const noexcept { return place / 512 * 8; }
+    std::uint64_t pad() const noexcept { return place % 512 * 8; }
+    std::uint64_t stored() const noexcept { return length & ~wal_encoded; }
+    bool          is_mark() const noexcept { return length == 0; }
+    bool          is_close() const noexcept { return length == 0 && behind == 0; }
 };
 static_assert(sizeof(wal_frame) == 24 && offsetof(wal_frame, length) == 4);
 static_assert(std::is_trivially_copyable_v<wal_frame>);
+
+constexpr std::uint64_t wal_place(std::uint64_t lsn, std::uint64_t pad) noexcept { return lsn / 8 * 512 + pad / 8; }
 
 /// Bytes that a record takes in the log: frame, record, padding to 8.
 constexpr std::uint64_t wal_frame_bytes(std::uint64_t length) noexcept {
@@ -72,32 +84,21 @@ constexpr std::uint32_t wal_behind(std::uint64_t at, std::uint64_t known_durable
     auto const steps = (at - known_durable + 7) / 8;
     return steps < wal_far_behind ? static_cast<std::uint32_t>(steps) : wal_far_behind;
 }
-constexpr std::uint64_t wal_known_durable(wal_frame const& frame) noexcept {
+/// Everything below it was on the medium when the frame was made. The mark of an epoch is made when all before it was.
+inline std::uint64_t wal_known_durable(wal_frame const& frame) noexcept {
+    if (frame.is_mark()) return frame.lsn() - frame.pad();
     auto const bytes = std::uint64_t{frame.behind} * 8;
-    return frame.behind == wal_far_behind || bytes > frame.lsn ? 0 : frame.lsn - bytes;
+    return frame.behind == wal_far_behind || bytes > frame.lsn() ? 0 : frame.lsn() - bytes;
 }
 
-/// Appends frame, record and padding; when memory runs out, `out` is as it was.
-inline void wal_put_frame(byte_vector& out, wal_frame frame, byte_view record, std::uint32_t payload_crc) {
-    auto const bytes = static_cast<std::size_t>(wal_frame_bytes(record.size()));
-    auto const size  = out.size() + bytes;
-    if (out.capacity() < size) out.reserve(std::max(size, out.capacity() * 2));
-    frame.length = static_cast<std::uint32_t>(record.size());
-    frame.crc    = wal_frame_crc(frame, payload_crc);
-    put(out, frame);
-    put_bytes(out, record);
-    out.resize(size);
-}
-
-inline wal_segment_header wal_make_header(std::uint64_t identity, std::uint64_t start, std::uint64_t capacity,
-                                          std::uint32_t epoch) noexcept {
+inline wal_segment_header wal_make_header(std::uint64_t identity, std::uint64_t start,
+                                          std::uint64_t capacity) noexcept {
     wal_segment_header h{.magic    = wal_magic,
                          .version  = wal_version,
                          .bytes    = sizeof(wal_segment_header),
                          .identity = identity,
                          .start    = start,
-                         .capacity = capacity,
-                         .epoch    = epoch};
+                         .capacity = capacity};
     h.crc = crc32c(object_bytes(h).first(offsetof(wal_segment_header, crc)));
     return h;
 }
@@ -123,10 +124,10 @@ inline result<wal_segment_header> wal_read_header(byte_view bytes, std::string c
     if (!named_start || h.start != *named_start)
         return fail(errc::corrupt,
                     {"log segment '", file, "' begins at LSN ", h.start, ", which is not what its name says"});
-    if (h.bytes != sizeof(wal_segment_header) || h.start % 8 != 0 || h.start > wal_max_lsn ||
-        h.capacity < wal_data_offset + sizeof(wal_frame))
+    if (h.bytes != sizeof(wal_segment_header) || h.start % wal_block != 0 || h.start > wal_max_lsn ||
+        h.capacity % wal_block != 0 || h.capacity < wal_data_offset + wal_block || h.capacity > wal_max_lsn)
         return fail(errc::corrupt,
-                    {"the header of log segment '", file, "' holds values that no writer of version 1 makes"});
+                    {"the header of log segment '", file, "' holds values that no writer of version 2 makes"});
     if (h.capacity != file_bytes)
         return fail(errc::corrupt, {"log segment '", file, "' has ", file_bytes, " bytes where its header says ",
                                     h.capacity, ": it was cut or extended"});

@@ -10,22 +10,22 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 /// The rule (docs/formats/log_segment.md tells why):
 ///
-///   The chain is followed from the segment that holds `from`. A frame belongs to it when its checksum fits, its LSN is
-///   the place where it stands, and its epoch is the chain's (a marker: a greater one). Let E be where the chain stops.
-///   (1) E lies before a later segment's start: damage, because a segment is synced before the next is begun.
-///   (2) An intact frame of the chain's epoch or a later one stands after E and says that everything below some L > E was on
-///       the medium when it was made: damage.
+///   The segments are one stream of bytes. After a frame that ends at x the next one stands at x, or, when nothing fits there, at
+///   the next block, and says how far it skipped. It belongs to the chain when its checksum fits, its LSN is the place where it
+///   stands, and `prev` is the checksum of the frame before; the mark of an epoch may follow any frame. Let E be where the chain stops.
+///   (1) The chain ends with the mark of a clean close: E is its place, and nothing was written after it.
+///   (2) An intact frame stands after E and says that everything below some L > E was on the medium when it was made: damage.
 ///   (3) Else whatever stands after E was never acknowledged as lasting: a torn tail, which is cut.
 namespace tenon::detail {
 
 struct wal_segment {
     std::string   path;
     std::uint64_t start = 0, capacity = 0;
-    std::uint32_t epoch = 0;
 
     std::uint64_t limit() const noexcept {
         return start + (capacity - wal_data_offset);
@@ -33,107 +33,186 @@ struct wal_segment {
     std::uint64_t offset(std::uint64_t at) const noexcept { return wal_data_offset + (at - start); }
 };
 
-/// Reads a file forward through a buffer.
-template <class File>
-class wal_window {
-public:
-    wal_window(File const& file, std::uint64_t file_bytes) : file_(&file), file_bytes_(file_bytes) {}
+/// The segment that holds an LSN; the last one for what lies beyond. Precondition: the first one starts at or before it.
+inline wal_segment const& wal_segment_of(std::vector<wal_segment> const& segments, std::uint64_t at) {
+    return *(std::upper_bound(segments.begin(), segments.end(), at,
+                              [](std::uint64_t value, wal_segment const& s) { return value < s.start; }) -
+             1);
+}
+inline std::string wal_where(std::vector<wal_segment> const& segments, std::uint64_t at) {
+    auto const& s = wal_segment_of(segments, at);
+    return "log segment '" + s.path + "', offset " + std::to_string(s.offset(at)) + " (LSN " + std::to_string(at) + ")";
+}
 
-    /// Precondition: offset + n <= the file's size. The bytes live until the next call.
-    result<byte_view> get(std::uint64_t offset, std::uint64_t n) {
-        if (offset < at_ || offset + n > at_ + filled_) {
-            auto const wanted = static_cast<std::size_t>(std::min(std::max(n, chunk), file_bytes_ - offset));
-            if (buffer_.size() < wanted) buffer_.resize(wanted);
-            auto got = file_->read_at(offset, std::span(buffer_).first(wanted));
-            if (!got) return fail(std::move(got).error());
-            at_     = offset;
-            filled_ = *got;
-            if (filled_ < n)
-                return fail(errc::corrupt, {"'", std::string(file_->path()),
-                                            "' became shorter while it was read, at offset ", offset});
-        }
-        return byte_view(buffer_).subspan(static_cast<std::size_t>(offset - at_), static_cast<std::size_t>(n));
+/// Takes out of sorted segments those that a release interrupted by a power loss has left before the one that holds `from`, and sees
+/// that none is missing after it.
+inline result<std::vector<wal_segment>> wal_line_up(std::vector<wal_segment>& segments, std::uint64_t from) {
+    std::vector<wal_segment> left;
+    for (std::size_t i = 1; i < segments.size(); ++i) {
+        if (segments[i].start == segments[i - 1].limit()) continue;
+        if (segments[i].start > from)
+            return fail(errc::corrupt, {"log segment '", segments[i].path, "' begins at LSN ", segments[i].start,
+                                        ", but '", segments[i - 1].path, "' before it ends at LSN ",
+                                        segments[i - 1].limit(), ": a segment between them is missing"});
+        left.insert(left.end(), segments.begin(), segments.begin() + static_cast<std::ptrdiff_t>(i));
+        segments.erase(segments.begin(), segments.begin() + static_cast<std::ptrdiff_t>(i));
+        i = 0;
+    }
+    return left;
+}
+
+/// Reads the bytes of segments, which must lie side by side, as one stream through a buffer.
+template <class FS>
+class wal_stream {
+public:
+    wal_stream(FS& fs, std::vector<wal_segment> const& segments) : fs_(&fs), segments_(&segments) {}
+
+    std::uint64_t limit() const noexcept { return segments_->back().limit(); }
+
+    /// Precondition: first start <= at and at + n <= limit(). The bytes live until the next call.
+    result<byte_view> get(std::uint64_t at, std::uint64_t n) {
+        if (at < at_ || at + n > at_ + filled_)
+            if (auto done = fill(at, std::min(std::max(n, chunk), limit() - at)); !done)
+                return fail(std::move(done).error());
+        return byte_view(buffer_).subspan(static_cast<std::size_t>(at - at_), static_cast<std::size_t>(n));
+    }
+    /// What was read may have changed.
+    void forget() noexcept {
+        filled_ = 0;
+        open_   = nullptr;
+        file_.reset();
     }
 
 private:
-    static constexpr std::uint64_t chunk = 1u << 20;
-    File const*                    file_;
-    std::uint64_t                  file_bytes_, at_ = 0;
-    byte_vector                    buffer_;
-    std::uint64_t                  filled_ = 0;
+    result<void> fill(std::uint64_t at, std::uint64_t n) {
+        if (buffer_.size() < n) buffer_.resize(static_cast<std::size_t>(n));
+        at_     = at;
+        filled_ = 0;
+        while (filled_ < n) {
+            auto const& s = wal_segment_of(*segments_, at + filled_);
+            if (open_ != &s) {
+                auto opened = fs_->open(s.path, open_mode::read_only);
+                if (!opened) return fail(std::move(opened).error());
+                file_.emplace(*std::move(opened));
+                open_ = &s;
+            }
+            auto const here = std::min(n - filled_, s.limit() - (at + filled_));
+            auto const got  = file_->read_at(
+                s.offset(at + filled_),
+                std::span(buffer_).subspan(static_cast<std::size_t>(filled_), static_cast<std::size_t>(here)));
+            if (!got) return fail(got.error());
+            if (*got < here)
+                return fail(errc::corrupt,
+                            {"'", s.path, "' became shorter while it was read, at offset ", s.offset(at + filled_)});
+            filled_ += here;
+        }
+        return {};
+    }
+
+    static constexpr std::uint64_t   chunk = 1u << 20;
+    FS*                              fs_;
+    std::vector<wal_segment> const*  segments_;
+    wal_segment const*               open_ = nullptr;
+    std::optional<typename FS::file> file_;
+    std::uint64_t                    at_ = 0, filled_ = 0;
+    byte_vector                      buffer_;
 };
 
 struct wal_found {
     wal_frame     frame;
     byte_view     record;
-    std::uint64_t end() const noexcept { return frame.lsn + wal_frame_bytes(frame.length); }
+    std::uint64_t end() const noexcept { return frame.lsn() + wal_frame_bytes(frame.stored()); }
 };
 
-/// The frame at `at` when it is whole and made for this place; its epoch is not judged.
-template <class File>
-result<std::optional<wal_found>> wal_frame_at(wal_window<File>& window, wal_segment const& segment, std::uint64_t at,
-                                              std::uint32_t seed) {
-    auto const room = segment.limit() - at;
-    if (room < sizeof(wal_frame)) return std::nullopt;
-    auto bytes = window.get(segment.offset(at), sizeof(wal_frame));
+/// The frame at `at` when it is whole and made for this place; whether it belongs to the chain is not judged.
+template <class FS>
+result<std::optional<wal_found>> wal_frame_at(wal_stream<FS>& in, std::uint64_t at, std::uint32_t seed) {
+    if (at > in.limit() || in.limit() - at < sizeof(wal_frame)) return std::nullopt;
+    auto bytes = in.get(at, sizeof(wal_frame));
     if (!bytes) return fail(std::move(bytes).error());
     auto const frame = load<wal_frame>(bytes->data());
-    if (frame.lsn != at || frame.length > wal_max_record_bytes || wal_frame_bytes(frame.length) > room)
+    if (frame.lsn() != at || frame.pad() > at || frame.stored() > wal_max_record_bytes ||
+        wal_frame_bytes(frame.stored()) > in.limit() - at)
         return std::nullopt;
-    bytes = window.get(segment.offset(at), wal_frame_bytes(frame.length));
+    bytes = in.get(at, wal_frame_bytes(frame.stored()));
     if (!bytes) return fail(std::move(bytes).error());
-    auto const record = bytes->subspan(sizeof(wal_frame), frame.length);
+    auto const record = bytes->subspan(sizeof(wal_frame), static_cast<std::size_t>(frame.stored()));
     if (wal_frame_crc(frame, crc32c(record, seed)) != frame.crc) return std::nullopt;
     return wal_found{frame, record};
 }
 
-/// What stands after the end of the chain, in the last segment.
+/// Where a chain stands: the end of its last frame, and that frame's checksum when it is known.
+struct wal_chain {
+    std::uint64_t                at = 0;
+    std::optional<std::uint32_t> prev{};
+    std::uint32_t                epoch = 0;
+
+    bool takes(wal_frame const& f) const noexcept {
+        return f.lsn() - f.pad() == at && ((f.is_mark() && !f.is_close()) || !prev || *prev == f.prev);
+    }
+    void follow(wal_found const& f) noexcept {
+        at   = f.end();
+        prev = f.frame.crc;
+        if (f.frame.is_mark()) epoch = std::max(epoch, f.frame.behind);
+    }
+};
+
+/// The next frame of a chain; nothing where it stops.
+template <class FS>
+result<std::optional<wal_found>> wal_next(wal_stream<FS>& in, wal_chain const& chain, std::uint32_t seed) {
+    auto found = wal_frame_at(in, chain.at, seed);
+    if (!found || (*found && chain.takes((*found)->frame))) return found;
+    auto const block = wal_block_up(chain.at);
+    if (block == chain.at) return std::nullopt;
+    found = wal_frame_at(in, block, seed);
+    if (found && *found && !chain.takes((*found)->frame)) return std::nullopt;
+    return found;
+}
+
+/// What stands after the end of the chain.
 struct wal_tail {
     std::uint64_t known_durable = 0;  ///< the most that an intact frame there attests
     std::uint64_t witness       = 0;  ///< the LSN of that frame
-    std::uint64_t torn_end      = 0;  ///< where what can be recognised as unacknowledged ends
+    std::uint64_t end           = 0;  ///< where what can be recognised ends
+    std::uint64_t records       = 0;  ///< that are intact
 };
 
 /// Looks for frames at every place after `end`.
-template <class File>
-result<wal_tail> wal_scan_tail(wal_window<File>& window, wal_segment const& segment, std::uint64_t end,
-                               std::uint32_t epoch, std::uint32_t seed) {
-    wal_tail            tail{.torn_end = end};
+template <class FS>
+result<wal_tail> wal_scan_tail(wal_stream<FS>& in, std::vector<wal_segment> const& segments, std::uint64_t end,
+                               std::uint32_t seed) {
+    wal_tail            tail{.end = end};
     std::uint64_t const block  = 1u << 16;
-    std::uint64_t       budget = 64 * segment.capacity;  // of checksummed bytes: a crafted file must not take for ever
-    for (std::uint64_t at = end; segment.limit() - at >= sizeof(wal_frame);) {
+    std::uint64_t       budget = 64 * (in.limit() - end) + (1u << 20);  // a crafted file must not take for ever
+    for (std::uint64_t at = end; in.limit() - at >= sizeof(wal_frame);) {
         // find the next place whose LSN field is right without asking for each frame alone
-        auto const n     = std::min(block, segment.limit() - at);
-        auto       bytes = window.get(segment.offset(at), n);
+        auto const n     = std::min(block, in.limit() - at);
+        auto       bytes = in.get(at, n);
         if (!bytes) return fail(std::move(bytes).error());
         std::uint64_t       i    = 0;
         std::uint64_t const last = n - sizeof(wal_frame);
-        while (i <= last && load<std::uint64_t>(bytes->data() + i + offsetof(wal_frame, lsn)) != at + i) i += 8;
-        if (i > last) {
-            at += i;
-            continue;
-        }
+        while (i <= last && load<std::uint64_t>(bytes->data() + i + offsetof(wal_frame, place)) / 512 != (at + i) / 8)
+            i += 8;
         at += i;
+        if (i > last) continue;
         auto const frame  = load<wal_frame>(bytes->data() + i);
-        auto const weight = std::min(wal_frame_bytes(frame.length), segment.limit() - at);
+        auto const weight = std::min(wal_frame_bytes(frame.stored()), in.limit() - at);
         if (weight > budget)
-            return fail(errc::corrupt,
-                        {"log segment '", segment.path,
-                         "' was not written by tenon: too many overlapping frames before offset ", segment.offset(at)});
+            return fail(errc::corrupt, {wal_where(segments, at),
+                                        ": this was not written by tenon, too many overlapping frames come before it"});
         budget -= weight;
-        auto found = wal_frame_at(window, segment, at, seed);
+        auto found = wal_frame_at(in, at, seed);
         if (!found) return fail(std::move(found).error());
         if (!*found) {
-            if (at == end) tail.torn_end = std::max(tail.torn_end, at + weight);
+            if (at == end || at == wal_block_up(end)) tail.end = std::max(tail.end, at + weight);
             at += 8;
             continue;
         }
-        if ((*found)->frame.epoch >= epoch) {  // else it is left from before an earlier cut
-            tail.torn_end = std::max(tail.torn_end, (*found)->end());
-            if (auto const known = wal_known_durable((*found)->frame); known > tail.known_durable) {
-                tail.known_durable = known;
-                tail.witness       = at;
-            }
+        tail.end = std::max(tail.end, (*found)->end());
+        tail.records += !(*found)->frame.is_mark();
+        if (auto const known = wal_known_durable((*found)->frame); known > tail.known_durable) {
+            tail.known_durable = known;
+            tail.witness       = at;
         }
         at = (*found)->end();
     }
@@ -143,67 +222,60 @@ result<wal_tail> wal_scan_tail(wal_window<File>& window, wal_segment const& segm
 /// Where the log goes on.
 struct wal_recovered {
     replay_report report;
-    std::uint32_t epoch = 0;
+    wal_chain     chain;
+    wal_tail      tail;
+    bool          damaged = false;
 };
 
-/// Follows the chain from `from` through `segments` (sorted by start, not empty) and visits the records. Writes nothing.
+/// Follows the chain from `from` through `segments` (lined up, not empty) and visits the records. Writes nothing.
 template <class FS>
 result<wal_recovered> wal_recover(FS& fs, std::string const& directory, std::vector<wal_segment> const& segments,
-                                  std::uint64_t identity, std::uint64_t from, replay_visitor const& visit) {
+                                  std::uint64_t identity, std::uint64_t from,
+                                  std::function<result<void>(wal_found const&)> const& visit) {
     if (segments.front().start > from)
         return fail(errc::corrupt, {"the log in '", directory, "' begins at LSN ", segments.front().start,
                                     ", but the last root needs it from LSN ", from, ": segments are missing"});
-    auto current = std::upper_bound(segments.begin(), segments.end(), from,
-                                    [](std::uint64_t value, wal_segment const& s) { return value < s.start; }) -
-                   1;
-    auto const    seed = wal_seed(identity);
-    wal_recovered out{.report = {}, .epoch = current->epoch};
-    std::uint64_t at = current->start;
-    for (;; ++current) {
-        auto file = fs.open(current->path, open_mode::read_only);
-        if (!file) return fail(std::move(file).error());
-        wal_window<typename FS::file> window(*file, current->capacity);
-        auto const                    next = current + 1;
-        bool const                    last = next == segments.end();
-        while (last || at < next->start) {
-            auto found = wal_frame_at(window, *current, at, seed);
-            if (!found) return fail(std::move(found).error());
-            if (!*found) break;
-            auto const& frame = (*found)->frame;
-            if (frame.length == 0 ? frame.epoch <= out.epoch : frame.epoch != out.epoch) break;
-            out.epoch = frame.epoch;
-            if (frame.length != 0 && at >= from) {
-                ++out.report.records;
-                out.report.bytes += frame.length;
-                if (auto done = visit(lsn{(*found)->end()}, (*found)->record); !done)
-                    return fail(std::move(done).error());
-            }
-            at = (*found)->end();
+    if (from > segments.back().limit())
+        return fail(errc::corrupt, {"the log in '", directory, "' ends before LSN ", segments.back().limit(),
+                                    ", but the last root needs it from LSN ", from});
+    auto const     seed = wal_seed(identity);
+    wal_stream<FS> in(fs, segments);
+    wal_recovered  out{.report = {}, .chain = {.at = from}, .tail = {.end = from}};
+    for (;;) {
+        auto found = wal_next(in, out.chain, seed);
+        if (!found) return fail(std::move(found).error());
+        if (!*found) break;
+        auto const& frame = (*found)->frame;
+        if (frame.is_close()) {
+            out.report.end = {out.chain.at};
+            out.tail.end   = out.chain.at;
+            return out;
         }
-        auto const where = "log segment '" + current->path + "', offset " + std::to_string(current->offset(at));
-        if (!last) {
-            if (at != next->start)
-                return fail(errc::corrupt,
-                            {where, " (LSN ", at, "): the record there is damaged, but the log goes on at LSN ",
-                             next->start, " in '", next->path, "', or a segment between them is missing"});
-            if (next->epoch != out.epoch)
-                return fail(errc::corrupt, {"log segment '", next->path, "' is of epoch ", next->epoch,
-                                            ", the one before ends in epoch ", out.epoch});
-            continue;
+        if (!frame.is_mark()) {
+            ++out.report.records;
+            out.report.bytes += frame.stored();
+            if (auto done = visit(**found); !done) return fail(std::move(done).error());
         }
-        auto tail = wal_scan_tail(window, *current, at, out.epoch, seed);
-        if (!tail) return fail(std::move(tail).error());
-        if (tail->known_durable > at)
-            return fail(errc::corrupt,
-                        {where, " (LSN ", at, "): the record there is damaged, but the intact record at offset ",
-                         current->offset(tail->witness), " was written when it was already safe"});
-        if (at < from)
-            return fail(errc::corrupt, {"the log in '", directory, "' ends at LSN ", at,
-                                        ", but the last root needs it from LSN ", from});
-        out.report.truncated_bytes = tail->torn_end - at;
-        out.report.end             = {at};
-        return out;
+        out.chain.follow(**found);
     }
+    auto const at   = out.chain.at;
+    auto       tail = wal_scan_tail(in, segments, at, seed);
+    if (!tail) return fail(std::move(tail).error());
+    out.tail                   = *tail;
+    out.damaged                = tail->known_durable > at;
+    out.report.truncated_bytes = tail->end - at;
+    out.report.end             = {at};
+    return out;
+}
+
+/// Why a damaged log is refused.
+inline tl::unexpected<error> wal_damage(std::vector<wal_segment> const& segments, wal_recovered const& found) {
+    return fail(errc::corrupt,
+                {wal_where(segments, found.chain.at), ": the record there is damaged, but the intact record at ",
+                 wal_where(segments, found.tail.witness),
+                 " was written when it was already safe. Restore the log from a backup, or call repair, which keeps "
+                 "what comes before and loses at least ",
+                 found.tail.records, " intact records after it, up to LSN ", found.tail.end});
 }
 
 }  // namespace tenon::detail

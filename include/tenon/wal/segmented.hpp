@@ -4,13 +4,15 @@
 
 #include "tenon/core/contract.hpp"
 #include "tenon/file/archetype.hpp"
+#include "tenon/wal/batches.hpp"
+#include "tenon/wal/codec.hpp"
 #include "tenon/wal/concept.hpp"
-#include "tenon/wal/record.hpp"
 #include "tenon/wal/recovery.hpp"
+#include "tenon/wal/segments.hpp"
 #include "tenon/wal/sync_policy.hpp"
 
 #include <algorithm>
-#include <atomic>
+#include <array>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -20,6 +22,7 @@
 #include <new>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -27,40 +30,52 @@ namespace tenon {
 
 /// segmented_wal - `<directory>/<20-digit start LSN>.log`, each preallocated with zeros and recycled after release().
 ///
-/// Maps        records -> LSNs, dense and in order; a record at LSN x of a segment that starts at s lies at offset 4096 + (x - s).
-/// Units       LSNs in bytes, multiples of 8; a record of n bytes takes 24 + n, rounded up to 8.
+/// Maps        records -> LSNs, growing; LSN x of a segment that starts at s lies at offset 4096 + (x - s). Records may cross segments.
+/// Units       LSNs in bytes, multiples of 8; a record of n bytes takes 24 + n, rounded up to 8, and the first of a batch up to 4088
+///             more before it.
 /// Guarantee   replay visits every record that was synced under the policy, in order, then possibly some that were appended and
 ///             not synced, each whole, without a gap; never anything else. What replay has visited survives power loss from
 ///             then on. Replaying again changes nothing but the epoch.
 /// Cost        append: one checksum outside the lock, one copy inside it; more than 4 MiB that wait are written by append itself.
-///             sync: what Sync says. open and replay: reads the log from `from` to the end of its last segment, once.
+///             sync: what Sync says. open and replay: reads the log from `from` on, once; to its last record after a clean close, else
+///             to the end of its last segment.
 /// Errors      as the concept; errc::full when a segment cannot be made or written; replay: errc::corrupt with file and offset,
-///             errc::wrong_assembly for another identity, errc::wrong_version, errc::not_ours for a *.log of other origin.
+///             errc::wrong_assembly for another identity or a record that needs another Codec, errc::wrong_version, errc::not_ours for
+///             a *.log of other origin. errc::corrupt says what repair() would lose.
 /// Threads     as the concept says. A directory belongs to one open log at a time: the caller holds a lock (file.lock()).
-/// On disk     "tenonlog" version 1, docs/formats/log_segment.md. The same bytes for every Sync.
-/// Invariants  (1) durable <= written <= end. (2) A segment is synced before the next one gets its name.
-///             (3) A file named *.log has a header that is on the medium. (4) No record is written before the marker
-///             of its epoch is on the medium. (5) The last segment is never released.
-/// Source      Mohan et al., ARIES, 1992, for the LSN; DeWitt et al., 1984, for group commit. Differs: each record carries how
-///             far the log was known durable, so that a torn tail can be told from damage.
+/// On disk     "tenonlog" version 2, docs/formats/log_segment.md. The same bytes for every Sync.
+/// Invariants  those of detail::wal_batches and detail::wal_segments; no record is written before the mark of its epoch is on the medium.
+/// Source      Mohan et al., ARIES, 1992, for the LSN; DeWitt et al., 1984, for group commit. Differs: several batches are under way at
+///             once, and each record carries how far the log was known durable, so that a torn tail can be told from damage.
 /// Use when    commits must survive; no_wal or memory_wal when not.
-template <class Sync = group_commit>
+template <class Sync = group_commit, class Codec = plain_records>
 struct segmented_wal {
-    static_assert(sync_policy<Sync>,
-                  "segmented_wal<Sync>: use sync_each_commit, group_commit, sync_interval or no_sync, or write a "
-                  "policy as tenon/wal/sync_policy.hpp describes");
-    using policy_axis                         = axis::wal;
-    using sync_policy_type                    = Sync;
-    static constexpr std::string_view name    = "segmented_wal";
-    static constexpr survives         promise = Sync::promise;
+    static_assert(
+        sync_policy<Sync>,
+        "segmented_wal<Sync>: use group_commit, sync_each_commit, sync_interval, no_sync or as_asked, or write a "
+        "policy as tenon/wal/sync_policy.hpp describes");
+    static_assert(record_codec<Codec>,
+                  "segmented_wal<Sync, Codec>: use plain_records, or write a codec as tenon/wal/codec.hpp describes");
+    using policy_axis                            = axis::wal;
+    using sync_policy_type                       = Sync;
+    static constexpr std::string_view name       = "segmented_wal";
+    static constexpr survives         promise    = Sync::promise;
+    static constexpr bool             persistent = true;
 
     template <class FS>
     class log;
 };
 
-template <class Sync>
+/// What repair() did.
+struct wal_repair {
+    lsn           end{};             ///< where the log ends now
+    std::uint64_t lost_records = 0;  ///< intact ones after the damage, at least
+    std::uint64_t lost_bytes   = 0;  ///< of the log, from the damage to the last thing that could be recognised
+};
+
+template <class Sync, class Codec>
 template <class FS>
-class segmented_wal<Sync>::log {
+class segmented_wal<Sync, Codec>::log {
 public:
     using file_system = FS;
 
@@ -71,7 +86,7 @@ public:
         auto directory = path;
         while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
         log  out(std::make_unique<state>(std::move(fs), std::move(directory), options));
-        auto listed = out.state_->find_segments();
+        auto listed = out.state_->segments.find();
         if (!listed) return fail(std::move(listed).error().while_("opening the log '" + path + "'"));
         return out;
     }
@@ -80,393 +95,486 @@ public:
         return state_->replay(from.value, visit);
     }
 
-    result<lsn> append(byte_view record) { return state_->append(record); }
+    result<lsn> append(byte_view record) { return state_->append(record, nullptr); }
+    result<lsn> append(byte_view record, wal_callback called) { return state_->append(record, &called); }
 
-    result<void> sync(lsn upto) { return state_->reach(upto.value, false); }
-
-    result<void> sync_all() { return state_->reach(state_->end_now(), true); }
+    result<void> sync(lsn upto) { return sync(upto, Sync::usual); }
+    result<void> sync(lsn upto, durability level) {
+        return state_->reach(upto.value, at_least(level, Sync::promise), true);
+    }
+    result<void> sync_all() { return state_->reach(state_->end_now(), durability::durable, false); }
 
     /// `upto` must not lie beyond the LSN that the next replay will ask for.
     [[gnu::cold]] result<void> release(lsn upto) { return state_->release(upto.value); }
 
-    /// Makes the next segment ahead of need when there is none, so that no commit has to. For background work; release() does it too.
+    /// Makes the next segment when the end of the last one is near, so that no commit has to. For background work; release() does it
+    /// too, and with options.threads a helper.
     [[gnu::cold]] result<void> prepare() { return state_->prepare(); }
 
     lsn end() const { return {state_->end_now()}; }
+    /// Everything below it survives power loss.
+    lsn durable_end() const { return {state_->durable_now()}; }
 
     wal_stats stats() const { return state_->stats(); }
 
+    /// Cuts a damaged log at the damage, for good. To be called when replay(from) said errc::corrupt and there is no backup: whatever was
+    /// acknowledged after it is lost. A log that is not damaged stays as it is.
+    [[gnu::cold]] static result<wal_repair> repair(FS fs, std::string const& path, wal_options options, lsn from) {
+        options.read_only = false;
+        options.threads   = false;
+        auto opened       = open(std::move(fs), path, options);
+        if (!opened) return fail(std::move(opened).error());
+        return opened->state_->repair(from.value);
+    }
+
 private:
+    static constexpr bool direct = Sync::promise == survives::power_loss;
+    using segments_type          = detail::wal_segments<FS, direct>;
+
     struct state {
-        state(FS f, std::string d, wal_options const& o) : fs(std::move(f)), directory(std::move(d)), options(o) {}
+        state(FS f, std::string d, wal_options const& o)
+            : fs(f), directory(d), options(o), segments(std::move(f), std::move(d), o) {}
         state(state const&)            = delete;
         state& operator=(state const&) = delete;
-        /// Hands what waits to the kernel; whoever wants more calls sync_all() before.
+        /// Writes what waits (a lazy policy hands it to the kernel), and the mark of a clean close when everything is on the medium.
         ~state() {
-            try {
-                if (ready && !failure && !pending.empty()) static_cast<void>(write_frames(pending, written));
-            } catch (std::bad_alloc const&) {}
+            if (ready) {
+                std::unique_lock lock(mutex);
+                try {
+                    drain(lock);
+                    if (batches.failure() == nullptr && batches.durable() == batches.end()) {
+                        batches.put({}, 0, seed, 0);
+                        drain(lock);
+                    }
+                } catch (std::bad_alloc const&) {}  // what was acknowledged is written
+                stopping = true;
+            }
+            for (auto* h : {&writers[0], &writers[1], &maker}) {
+                h->wake.notify_all();
+                if (h->thread.joinable()) h->thread.join();
+            }
         }
 
         // --- opening ---
 
-        [[gnu::cold]] result<void> find_segments() {
-            if (!options.read_only)
-                if (auto made = fs.make_directory(directory); !made) return made;
-            auto names = fs.list(directory);
-            if (!names) return fail(std::move(names).error());
-            for (auto const& file_name : *names) {
-                auto const path = directory + "/" + file_name;
-                if (file_name.ends_with(".log")) {
-                    auto segment = read_segment(path, detail::wal_file_number(file_name, ".log"));
-                    if (!segment) return fail(std::move(segment).error());
-                    segments.push_back(std::move(*segment));
-                } else if (auto const number = detail::wal_file_number(file_name, ".spare")) {
-                    spares.push_back(path);
-                    next_spare = std::max(next_spare, *number + 1);
-                }
-            }
-            std::sort(segments.begin(), segments.end(), [](auto const& a, auto const& b) { return a.start < b.start; });
-            return {};
-        }
-
-        [[gnu::cold]] result<detail::wal_segment> read_segment(std::string const&           path,
-                                                               std::optional<std::uint64_t> named_start) {
-            auto file = fs.open(path, open_mode::read_only);
-            if (!file) return fail(std::move(file).error());
-            auto const bytes = file->size();
-            if (!bytes) return fail(bytes.error());
-            byte_vector head(sizeof(detail::wal_segment_header));
-            auto const  got = file->read_at(0, head);
-            if (!got) return fail(got.error());
-            auto const header =
-                detail::wal_read_header(byte_view(head).first(*got), path, *bytes, named_start, options.identity);
-            if (!header) return fail(header.error());
-            return detail::wal_segment{path, header->start, header->capacity, header->epoch};
+        [[gnu::cold]] result<detail::wal_recovered> recover(std::uint64_t from, replay_visitor const& visit) {
+            if (auto done = segments.line_up(from); !done) return fail(std::move(done).error());
+            auto const found = segments.list();
+            if (found.empty() && from > 0)
+                return fail(errc::corrupt,
+                            {"the log in '", directory, "' is empty, but the last root needs it from LSN ", from});
+            if (found.empty()) return detail::wal_recovered{};
+            byte_vector plain;
+            return detail::wal_recover(
+                fs, directory, found, options.identity, from, [&](detail::wal_found const& f) -> result<void> {
+                    if ((f.frame.length & detail::wal_encoded) == 0) return visit(lsn{f.end()}, f.record);
+                    if (auto done = Codec::decode(f.record, plain); !done)
+                        return fail(
+                            std::move(done).error().while_("reading " + detail::wal_where(found, f.frame.lsn())));
+                    return visit(lsn{f.end()}, plain);
+                });
         }
 
         [[gnu::cold]] result<replay_report> replay(std::uint64_t from, replay_visitor const& visit) {
             expects(!replayed, "call replay once, as the first call after open");
-            replayed = true;
-            detail::wal_recovered found;
-            if (segments.empty() && from > 0)
-                return fail(errc::corrupt,
-                            {"the log in '", directory, "' is empty, but the last root needs it from LSN ", from});
-            if (!segments.empty()) {
-                auto recovered = detail::wal_recover(fs, directory, segments, options.identity, from, visit);
-                if (!recovered) return fail(std::move(recovered).error());
-                found = *recovered;
-            }
-            end = written = durable = found.report.end.value;
+            replayed   = true;
+            auto found = recover(from, visit);
+            if (!found) return fail(std::move(found).error());
+            if (found->damaged) return detail::wal_damage(segments.list(), *found);
+            batches.begin_at(found->chain.at, 0, {});
             if (!options.read_only)
-                if (auto begun = begin_epoch(found); !begun)
+                if (auto begun = begin_epoch(*found, from); !begun)
                     return fail(std::move(begun).error().while_("opening the log '" + directory + "' for writing"));
-            found.report.end = {end};
-            ready            = true;
-            return found.report;
+            found->report.end = {batches.end()};
+            return found->report;
         }
 
-        /// Cuts the tail, by making everything that stands there belong to an older epoch.
-        [[gnu::cold]] result<void> begin_epoch(detail::wal_recovered const& found) {
-            epoch = found.epoch;
-            if (epoch == std::numeric_limits<std::uint32_t>::max())
+        /// Cuts the tail with zeros and writes the mark of a new epoch, all of it onto the medium.
+        [[gnu::cold]] result<void> begin_epoch(detail::wal_recovered const& found, std::uint64_t from) {
+            if (found.chain.epoch == std::numeric_limits<std::uint32_t>::max())
                 return fail(errc::corrupt, "the log's epoch is at its greatest value: no writer gets there");
-            // a process that was killed may have left names that are not on the medium
-            if (segments.empty())
-                if (auto done = fs.sync_directory(parent_directory(directory)); !done) return done;
-            if (auto done = fs.sync_directory(directory); !done) return done;
-            if (!segments.empty()) {
-                auto file = fs.open(segments.back().path, open_mode::read_write);
-                if (!file) return fail(std::move(file).error());
-                active.emplace(std::move(*file));
-                active_segment = segments.back();
-                synced_start   = active_segment.start;
+            auto const at = found.chain.at, block = detail::wal_block_down(at);
+            // a killed process may have left names and bytes that are not on the medium; after this the mark can vouch for them
+            if (auto done = segments.settle(from); !done) return done;
+            byte_vector before;
+            if (auto const list = segments.list(); at > block && !list.empty()) {
+                detail::wal_stream<FS> in(fs, list);
+                auto const             bytes = in.get(block, at - block);
+                if (!bytes) return fail(bytes.error());
+                before.assign(bytes->begin(), bytes->end());
             }
-            if (active)  // what was just read may be in the kernel only; after this the marker can vouch for it
-                if (auto done = sync_active(); !done) return done;
-            byte_vector marker;
-            detail::wal_put_frame(marker, {.lsn = end, .epoch = epoch + 1, .behind = detail::wal_behind(end, end)}, {},
-                                  seed);
-            if (auto done = write_frames(marker, end); !done) return done;
-            if (auto done = sync_active(); !done) return done;
-            ++epoch;
-            end += marker.size();
-            written = durable = end;
-            last_sync         = fs.now_ns();
+            if (auto done = segments.open_from(block); !done) return done;
+            if (auto done = cut(detail::wal_block_up(at), found.tail.end); !done) return done;
+            batches.begin_at(at, found.chain.prev.value_or(0), before);
+            batches.put({}, 0, seed, found.chain.epoch + 1);
+            auto const b    = batches.take();
+            b->to_medium    = true;
+            last_sync       = fs.now_ns();
+            auto const done = segments.write(b->begin, std::as_const(b->bytes).bytes(), true);
+            batches.returned(*b, done);
+            ready = done.has_value();
+            return done;
+        }
+        /// Zeros over whole blocks from `at` to the one that holds `end - 1`.
+        result<void> cut(std::uint64_t at, std::uint64_t end) {
+            block_buffer zeros;
+            end = detail::wal_block_up(end);
+            if (at < end) zeros.append_zeros(static_cast<std::size_t>(std::min<std::uint64_t>(end - at, 1u << 20)));
+            for (; at < end; at += zeros.size())
+                if (auto done = segments.write(at,
+                                               std::as_const(zeros).bytes().first(static_cast<std::size_t>(
+                                                   std::min<std::uint64_t>(zeros.size(), end - at))),
+                                               true);
+                    !done)
+                    return done;
             return {};
+        }
+
+        [[gnu::cold]] result<wal_repair> repair(std::uint64_t from) {
+            replayed   = true;
+            auto found = recover(from, [](lsn, byte_view) { return result<void>{}; });
+            if (!found) return fail(std::move(found).error());
+            wal_repair out{.end = {found->chain.at}};
+            if (!found->damaged) return out;
+            out.lost_records = found->tail.records;
+            out.lost_bytes   = found->tail.end - found->chain.at;
+            if (auto done = begin_epoch(*found, from); !done) return fail(std::move(done).error());
+            out.end = {batches.end()};
+            return out;
         }
 
         // --- appending and syncing ---
 
-        result<lsn> append(byte_view record) {
+        result<lsn> append(byte_view record, wal_callback* called) {
             if (options.read_only)
                 return fail(errc::read_only,
                             {"append to the log '", directory, "', which was opened read-only: open it for writing"});
             if (record.empty() || record.size() > detail::wal_max_record_bytes)
                 return fail(errc::too_large,
                             {"a log record takes 1 byte to 1 GiB, this one has ", record.size(), " bytes"});
+            byte_vector encoded;
+            auto const  bytes = static_cast<std::uint64_t>(record.size());
+            auto const  flags = Codec::encode(record, encoded) ? detail::wal_encoded : 0u;
+            if (flags != 0) record = encoded;
             auto const       payload_crc = crc32c(record, seed);
             std::unique_lock lock(mutex);
             expects(ready, "call replay before the first append");
-            if (failure) return poisoned();
-            detail::wal_put_frame(pending, {.lsn = end, .epoch = epoch, .behind = detail::wal_behind(end, durable)},
-                                  record, payload_crc);
-            end += detail::wal_frame_bytes(record.size());
-            ++counts.appended_records;
-            counts.appended_bytes += record.size();
-            lsn const mine{end};
-            while (pending.size() > most_pending) {  // nobody syncs: let the kernel have it
-                if (auto done = lead_or_wait(lock, end, false); !done) return fail(std::move(done).error());
-                if (failure) return poisoned();
+            if (batches.failure()) return poisoned();
+            if (called != nullptr) batches.open_one()->called.reserve(batches.open_one()->called.size() + 1);
+            lsn const mine{batches.put(record, flags, payload_crc)};
+            if (called != nullptr) {
+                batches.open()->called.push_back(std::move(*called));
+                submit(lock);
             }
+            ++counts.appended_records;
+            counts.appended_bytes += bytes;
+            while (batches.open() != nullptr && batches.open()->bytes.size() > most_pending) relieve(lock, false);
+            if (called == nullptr && batches.failure()) return poisoned();
             return mine;
         }
 
-        /// Until everything below `upto` is as durable as Sync wants it, or on the medium when `all`.
-        result<void> reach(std::uint64_t upto, bool all) {
+        /// Until everything below `upto` has reached a level. `usual`: Sync may take it further.
+        result<void> reach(std::uint64_t upto, durability level, bool usual) {
             if (options.read_only) return {};
             std::unique_lock lock(mutex);
-            expects(upto <= end, "sync takes an LSN that append returned");
+            expects(upto <= batches.end(), "sync takes an LSN that append returned");
+            if (level == durability::in_memory) return batches.failure() ? poisoned() : result<void>{};
+            bool const to_medium = direct || level == durability::durable ||
+                                   (usual && Sync::due([this] { return fs.now_ns(); }, last_sync, options));
             for (bool waited = false;; waited = true) {
-                if (failure) return waited ? fail(*failure) : poisoned();
-                if (upto <= durable) return {};
-                bool const to_medium = all || Sync::due([this] { return fs.now_ns(); }, last_sync, options);
-                if (!to_medium && upto <= written) return {};
-                if (auto done = lead_or_wait(lock, all || Sync::whole_batch ? end : upto, to_medium); !done)
-                    return done;
+                if (upto <= (to_medium ? batches.durable() : batches.written())) return {};
+                if (batches.failure()) return waited ? fail(*batches.failure()) : poisoned();
+                auto b = batches.holding(upto);
+                if (!b) b = batches.open_one();  // all is written, nothing synced
+                if (b.get() == batches.open() && batches.can_take() && !gathering) {
+                    gather(lock);
+                    if (b.get() == batches.open() && batches.can_take()) lead(lock, to_medium);
+                    else batches.nudge();
+                } else if (!finish_queued(lock) && !give_way(lock)) {
+                    auto const seen = b->word.load(std::memory_order_acquire);
+                    lock.unlock();
+                    b->word.wait(seen, std::memory_order_acquire);
+                    if (direct && b->word.load(std::memory_order_acquire) == detail::wal_batch::is_over)
+                        return b->failed ? fail(*b->failed) : result<void>{};
+                    lock.lock();
+                }
             }
         }
 
-        /// Waits for the leader, or is the leader: writes everything below `target` and syncs when asked to.
-        result<void> lead_or_wait(std::unique_lock<std::mutex>& lock, std::uint64_t target, bool to_medium) {
-            if (leading) {
-                changed.wait(lock, [this] { return !leading; });
-                return {};
-            }
-            take(target);  // may run out of memory: nothing has changed then
-            leading         = true;
-            target          = written + batch.size();
-            auto const from = written;
-            lock.unlock();
-            auto const   began = to_medium ? fs.now_ns() : 0;
-            result<void> done;
+        /// Lets the threads that were just acknowledged come with their next records, for a fraction of what a write takes: they would
+        /// else wait for the write after this one. Alone, a thread waits for nobody.
+        void gather(std::unique_lock<std::mutex>& lock) {
+            if (!options.threads || batches.open()->records >= batches.expected()) return;
+            gathering        = true;
+            auto const until = fs.now_ns() + write_ns / 4;
+            do {
+                lock.unlock();
+                std::this_thread::yield();
+                lock.lock();
+            } while (batches.can_take() && batches.open()->records < batches.expected() && fs.now_ns() < until);
+            gathering = false;
+        }
+        /// Writes the open batch in this thread.
+        void lead(std::unique_lock<std::mutex>& lock, bool to_medium) {
+            detail::wal_batch_pointer b;
             try {
-                if (!batch.empty()) done = write_frames(batch, from);
-                if (done && to_medium) done = sync_active();
-            } catch (std::bad_alloc const&) { done = fail(error{errc::full, "out of memory"}); }
+                b = take(to_medium);
+            } catch (...) {
+                batches.nudge();  // those who park on it
+                throw;
+            }
+            lock.unlock();
+            auto const began = to_medium ? fs.now_ns() : 0;
+            auto const bytes = std::as_const(b->bytes).bytes();
+            auto const done  = in_memory_left([&] { return segments.write(b->begin, bytes, to_medium); });
+            auto const ended = to_medium ? fs.now_ns() : 0;
             lock.lock();
-            leading = false;
-            if (done) {
-                written = target;
-                durable = std::max(durable, to_medium ? target : synced_start);
-                if (to_medium) last_sync = began;
-            } else {
-                failure = done.error();
+            if (to_medium) {
+                last_sync = began;
+                write_ns  = (write_ns * 7 + (ended - began)) / 8;
             }
-            changed.notify_all();
-            return done;
+            returned(lock, *b, done);
         }
-
-        /// Moves the pending frames that begin below `target` into `batch`; the buffers trade places when it is all of them.
-        void take(std::uint64_t target) {
-            batch.clear();
-            if (target >= end) {
-                batch.swap(pending);
-                if (pending.capacity() > 2 * most_pending) pending = byte_vector{};
-                return;
+        detail::wal_batch_pointer take(bool to_medium) {
+            auto b       = batches.take();  // may run out of memory: nothing has changed then
+            b->to_medium = to_medium;
+            counts.syncs += to_medium;
+            counts.most_under_way = std::max<std::uint64_t>(counts.most_under_way, batches.under_way());
+            if (options.threads && segments.wants_more(batches.end())) {
+                start(maker, [this] { make_segments(); });
+                maker.wanted = true;
+                maker.wake.notify_one();
             }
-            std::size_t n = 0;
-            while (written + n < target)
-                n += static_cast<std::size_t>(
-                    detail::wal_frame_bytes(load<detail::wal_frame>(pending.data() + n).length));
-            auto const cut = pending.begin() + static_cast<std::ptrdiff_t>(n);
-            batch.assign(pending.begin(), cut);
-            pending.erase(pending.begin(), cut);
+            return b;
+        }
+        template <class Do>
+        static result<void> in_memory_left(Do work) {
+            try {
+                return work();
+            } catch (std::bad_alloc const&) { return fail(error{errc::full, "out of memory"}); }
+        }
+        void returned(std::unique_lock<std::mutex>& lock, detail::wal_batch& b, result<void> const& done) {
+            batches.returned(b, done);
+            submit(lock);
+            batches.nudge();
+            call_back(lock);
+        }
+        /// Makes some progress towards an empty open batch.
+        void relieve(std::unique_lock<std::mutex>& lock, bool to_medium) {
+            if (batches.can_take()) {
+                lead(lock, direct || to_medium);
+            } else if (!finish_queued(lock) && !give_way(lock)) {
+                auto const b = batches.oldest();
+                lock.unlock();
+                for (auto seen = b->word.load(); seen != detail::wal_batch::is_over; seen = b->word.load())
+                    b->word.wait(seen);
+                lock.lock();
+            }
+        }
+        void drain(std::unique_lock<std::mutex>& lock) {
+            while (!batches.idle()) relieve(lock, false);
+            while (calling || !batches.none_over()) {
+                call_back(lock);
+                if (!calling) continue;
+                lock.unlock();
+                std::this_thread::yield();
+                lock.lock();
+            }
         }
 
         tl::unexpected<error> poisoned() const {
             return fail(errc::poisoned, {"the log '", directory, "' takes nothing more after a failed write or sync (",
-                                         failure->message, "): reopen it"});
+                                         batches.failure()->message, "): reopen it"});
         }
 
-        // --- the leader's side: files ---
+        // --- records with a callback: written without anybody waiting ---
 
-        /// Writes whole frames that begin at LSN `begin`, going to new segments as needed.
-        result<void> write_frames(byte_view frames, std::uint64_t begin) {
-            std::size_t done = 0;
-            for (std::size_t at = 0; at < frames.size();) {
-                auto const frame = load<detail::wal_frame>(frames.data() + at);
-                auto const bytes = detail::wal_frame_bytes(frame.length);
-                if (!active || begin + at + bytes > active_segment.limit()) {
-                    if (at > done)
-                        if (auto w =
-                                active->write_at(active_segment.offset(begin + done), frames.subspan(done, at - done));
-                            !w)
-                            return w;
-                    if (auto next = begin_segment(begin + at, bytes); !next) return next;
-                    done = at;
+        struct queued {
+            detail::wal_batch_pointer                 batch;
+            std::vector<typename segments_type::part> parts;
+            std::size_t                               left = 0;
+            result<void>                              done{};
+        };
+
+        /// Whether the open batch should be written for its callbacks: nobody is at the medium, or it is worth a write of its own.
+        bool wants_writer() const {
+            auto& b = const_cast<detail::wal_batches&>(batches);
+            return b.can_take() && !b.open()->called.empty() &&
+                   (!options.threads || b.under_way() == 0 || b.open()->bytes.size() >= worth_a_write);
+        }
+        /// Has the open batch written, by a helper, or through a queue.
+        void submit(std::unique_lock<std::mutex>& lock) {
+            if (!wants_writer()) return;
+            if (options.threads) {
+                if (batches.under_way() == 0) start(writers[0], [this] { write_for_callbacks(writers[0]); });
+                else start(writers[1], [this] { write_for_callbacks(writers[1]); });
+                for (auto& w : writers)
+                    if (w.wanted) {
+                        w.wanted = false;
+                        w.wake.notify_one();
+                        break;
+                    }
+            } else if constexpr (!direct) {
+                lead(lock, true);
+            } else {
+                queued q{};
+                if (!in_memory_left([&]() -> result<void> {
+                        in_queue.reserve(in_queue.size() + 1);
+                        q.batch = take(true);
+                        return {};
+                    }))
+                    return;  // it stays open: the next call tries again
+                q.done = in_memory_left([&]() -> result<void> {
+                    auto const bytes = std::as_const(q.batch->bytes).bytes();
+                    if (auto made = segments.reach(q.batch->begin + bytes.size()); !made) return made;
+                    if (!queue) queue = fs.make_queue(Sync::under_way);
+                    q.parts = segments.parts(q.batch->begin, bytes);
+                    for (auto& p : q.parts) {
+                        if (auto begun = queue->submit(p.in->file, p.offset, p.bytes, flush::yes, q.batch->begin);
+                            !begun)
+                            return begun;
+                        ++q.left;
+                    }
+                    return {};
+                });
+                if (q.left == 0) returned(lock, *q.batch, q.done);
+                else in_queue.push_back(std::move(q));
+            }
+        }
+        /// Waits for a write of the queue. False when there is none, or somebody else waits.
+        bool finish_queued(std::unique_lock<std::mutex>& lock) {
+            if (in_queue.empty() || waiting) return false;
+            waiting = true;
+            lock.unlock();
+            auto c = queue->wait();
+            lock.lock();
+            waiting = false;
+            auto const q =
+                std::find_if(in_queue.begin(), in_queue.end(), [&](auto const& e) { return e.batch->begin == c.tag; });
+            if (!c.done && q->done) q->done = std::move(c.done);
+            if (--q->left > 0) return true;
+            auto const finished = std::move(*q);
+            in_queue.erase(q);
+            returned(lock, *finished.batch, finished.done);
+            return true;
+        }  /// Without helpers, while another thread waits for the queue: who takes what it finds next is open, so nobody parks.
+        bool give_way(std::unique_lock<std::mutex>& lock) {
+            if (!waiting) return false;
+            lock.unlock();
+            std::this_thread::yield();
+            lock.lock();
+            return true;
+        }
+        /// Hands out what is over, one thread at a time, without the lock.
+        void call_back(std::unique_lock<std::mutex>& lock) {
+            if (calling) return;
+            calling = true;
+            while (auto const b = batches.next_over()) {
+                lock.unlock();
+                result<void> const done = b->failed ? result<void>(fail(*b->failed)) : result<void>{};
+                for (auto const& call : b->called) call(done);
+                b->called.clear();
+                lock.lock();
+            }
+            calling = false;
+        }
+
+        // --- helpers ---
+
+        struct helper {
+            std::thread             thread;
+            std::condition_variable wake;
+            bool                    wanted = false;
+        };
+        template <class Work>
+        void start(helper& h, Work work) {
+            if (options.threads && !h.thread.joinable()) h.thread = std::thread(work);
+        }
+        void write_for_callbacks(helper& me) {
+            std::unique_lock lock(mutex);
+            while (!stopping) {
+                if (wants_writer()) {
+                    lead(lock, true);
+                    continue;
                 }
-                at += static_cast<std::size_t>(bytes);
+                me.wanted = true;  // here: is free
+                me.wake.wait(lock);
+                me.wanted = false;
             }
-            return active->write_at(active_segment.offset(begin + done), frames.subspan(done));
         }
-
-        result<void> sync_active() {
-            auto done = active->sync();
-            if (done) syncs.fetch_add(1, std::memory_order_relaxed);
-            return done;
-        }
-
-        /// A segment that starts at `start` and takes a frame of `bytes`: (2) and (3) of the invariants.
-        [[gnu::cold]] result<void> begin_segment(std::uint64_t start, std::uint64_t bytes) {
-            if (active)
-                if (auto done = sync_active(); !done) return done;
-            std::lock_guard const hold(files_mutex);
-            auto const            capacity = std::max(standard_capacity(), detail::wal_data_offset + bytes);
-            auto                  spare    = take_spare(capacity);
-            if (!spare) return fail(std::move(spare).error());
-            auto file = fs.open(*spare, open_mode::read_write);
-            if (!file) return fail(std::move(file).error());
-            auto const header = detail::wal_make_header(options.identity, start, capacity, epoch);
-            if (auto done = file->write_at(0, object_bytes(header)); !done) return done;
-            if (auto done = file->sync(); !done) return done;
-            auto const path = directory + "/" + detail::wal_file_name(start, ".log");
-            if (auto done = fs.rename(*spare, path); !done) return done;
-            if (auto done = fs.sync_directory(directory); !done) return done;
-            auto renamed = fs.open(path, open_mode::read_write);
-            if (!renamed) return fail(std::move(renamed).error());
-            active.emplace(std::move(*renamed));
-            segments.push_back({path, start, capacity, epoch});
-            active_segment = segments.back();
-            synced_start   = start;
-            return {};
-        }
-
-        // --- segments that are not in use; files_mutex is held ---
-
-        std::uint64_t standard_capacity() const noexcept { return (options.segment_bytes.value + 4095) / 4096 * 4096; }
-
-        [[gnu::cold]] result<std::string> take_spare(std::uint64_t capacity) {
-            while (capacity == standard_capacity() && !spares.empty()) {
-                auto path = spares.back();
-                spares.pop_back();
-                auto file = fs.open(path, open_mode::read_only);
-                if (!file) return fail(std::move(file).error());
-                auto const bytes = file->size();
-                if (!bytes) return fail(bytes.error());
-                if (*bytes == capacity) return path;
-                if (auto done = fs.remove(path); !done)
-                    return fail(std::move(done).error());  // of another size, or half made
+        void make_segments() {
+            std::unique_lock lock(mutex);
+            for (;;) {
+                maker.wake.wait(lock, [this] { return stopping || maker.wanted; });
+                if (stopping) return;
+                maker.wanted   = false;
+                auto const end = batches.end();
+                lock.unlock();
+                static_cast<void>(segments.prepare(end));  // whoever needs the segment meets the error
+                lock.lock();
             }
-            return make_spare(capacity);
-        }
-
-        /// A new file of zeros, written and synced, so that a later sync carries no metadata.
-        [[gnu::cold]] result<std::string> make_spare(std::uint64_t capacity) {
-            auto path = directory + "/" + detail::wal_file_name(next_spare++, ".spare");
-            auto file = fs.open(path, open_mode::create);
-            if (!file) return fail(std::move(file).error());
-            byte_vector const zeros(static_cast<std::size_t>(std::min<std::uint64_t>(capacity, 1u << 20)));
-            result<void>      done{};
-            for (std::uint64_t at = 0; done && at < capacity; at += zeros.size())
-                done = file->write_at(at, byte_view(zeros).first(static_cast<std::size_t>(
-                                              std::min<std::uint64_t>(zeros.size(), capacity - at))));
-            if (done) done = file->sync();
-            if (done) return path;
-            static_cast<void>(fs.remove(path));
-            return fail(
-                std::move(done).error().while_("making a log segment of " + std::to_string(capacity) + " bytes ahead"));
         }
 
         [[gnu::cold]] result<void> release(std::uint64_t upto) {
             if (options.read_only)
                 return fail(errc::read_only, {"release in the log '", directory, "', which was opened read-only"});
             expects(ready, "call replay before release");
-            std::lock_guard const    hold(files_mutex);
-            std::vector<std::string> recycled;
-            bool                     any = false;
-            while (segments.size() > 1 && segments[1].start <= upto) {
-                auto const& oldest = segments.front();
-                if (oldest.capacity == standard_capacity() && spares.size() + recycled.size() < most_spares) {
-                    recycled.push_back(directory + "/" + detail::wal_file_name(next_spare++, ".spare"));
-                    if (auto done = fs.rename(oldest.path, recycled.back()); !done) return done;
-                } else if (auto done = fs.remove(oldest.path); !done) {
-                    return done;
-                }
-                segments.erase(segments.begin());
-                any = true;
-            }
-            if (any)  // a spare is written to only when its old name is gone for good
-                if (auto done = fs.sync_directory(directory); !done) return done;
-            spares.insert(spares.end(), recycled.begin(), recycled.end());
-            return spare_ahead();
+            auto const end = durable_now();
+            if (auto done = segments.release(upto, end); !done) return done;
+            return segments.prepare(end);
         }
-
         [[gnu::cold]] result<void> prepare() {
             if (options.read_only) return {};
             expects(ready, "call replay before prepare");
-            std::lock_guard const hold(files_mutex);
-            return spare_ahead();
-        }
-
-        /// A full disk is no error yet: the commit that needs the segment will say so.
-        [[gnu::cold]] result<void> spare_ahead() {
-            if (!spares.empty()) return {};
-            auto path = make_spare(standard_capacity());
-            if (path) spares.push_back(std::move(*path));
-            else if (path.error().kind != errc::full) return fail(std::move(path).error());
-            return {};
+            return segments.prepare(end_now());
         }
 
         // --- counts ---
 
         std::uint64_t end_now() const {
             std::lock_guard const hold(mutex);
-            return end;
+            return batches.end();
+        }
+        std::uint64_t durable_now() const {
+            std::lock_guard const hold(mutex);
+            return batches.durable();
         }
         wal_stats stats() const {
             wal_stats out;
             {
                 std::lock_guard const hold(mutex);
                 out            = counts;
-                out.live_bytes = end;
+                out.live_bytes = batches.end();
             }
-            out.syncs = syncs.load(std::memory_order_relaxed);
-            std::lock_guard const hold(files_mutex);
-            out.segments = segments.size();
-            out.live_bytes -= segments.empty() ? out.live_bytes : std::min(out.live_bytes, segments.front().start);
+            out.segments = segments.count();
+            out.live_bytes -= std::min(out.live_bytes, segments.first());
+            if constexpr (direct) {
+                if (auto const m = segments.mode()) out.writes = to_string(*m);
+            } else {
+                out.writes = to_string(write_mode::cached);
+            }
             return out;
         }
 
-        static constexpr std::size_t most_pending = 4u << 20;
-        static constexpr std::size_t most_spares  = 2;
+        static constexpr std::size_t most_pending  = 4u << 20;
+        static constexpr std::size_t worth_a_write = 32u << 10;
 
         FS                  fs;
         std::string const   directory;
         wal_options const   options;
         std::uint32_t const seed     = detail::wal_seed(options.identity);
         bool                replayed = false, ready = false;
+        segments_type       segments;
 
-        mutable std::mutex      mutex;  // guards up to `counts`
-        std::condition_variable changed;
-        bool                    leading = false;
-        byte_vector             pending;  // frames of [written, end)
-        std::uint64_t           end = 0, written = 0, durable = 0;
-        std::uint64_t           last_sync = 0;
-        std::optional<error>    failure;
-        wal_stats               counts;
-
-        byte_vector                      batch;  // up to `epoch`: the leader's alone
-        std::optional<typename FS::file> active;
-        detail::wal_segment              active_segment;
-        std::uint64_t                    synced_start = 0;
-        std::uint32_t                    epoch        = 0;  // constant after replay
-        std::atomic<std::uint64_t>       syncs{0};
-
-        mutable std::mutex               files_mutex;  // guards what follows; never taken together with `mutex`
-        std::vector<detail::wal_segment> segments;     // sorted by start; the last is the active one
-        std::vector<std::string>         spares;
-        std::uint64_t                    next_spare = 0;
+        mutable std::mutex                        mutex;  // guards what follows
+        detail::wal_batches                       batches{direct, Sync::under_way};
+        wal_stats                                 counts;
+        std::uint64_t                             last_sync = 0, write_ns = 0;
+        bool                                      calling = false, waiting = false, gathering = false, stopping = false;
+        std::vector<queued>                       in_queue;
+        std::unique_ptr<typename FS::write_queue> queue;
+        std::array<helper, 2>                     writers;  // for callbacks
+        helper                                    maker;    // of segments
     };
 
     explicit log(std::unique_ptr<state> s) : state_(std::move(s)) {}
@@ -474,6 +582,6 @@ private:
 };
 
 static_assert(wal_policy<segmented_wal<>, archetype::file_policy>);
-static_assert(wal_policy<segmented_wal<sync_each_commit>, archetype::file_policy>);
+static_assert(wal_policy<segmented_wal<no_sync>, archetype::file_policy>);
 
 }  // namespace tenon

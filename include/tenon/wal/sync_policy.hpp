@@ -10,49 +10,53 @@
 
 namespace tenon {
 
-/// What `sync(end)` of a segmented log does. In every policy the bytes are in the kernel when it returns (so
-/// a killed process loses nothing that was acknowledged), `sync_all()` reaches the medium, and a full
-/// segment is synced before the next one is begun.
+/// What `sync(end)` of a segmented log does. `sync_all()` reaches the medium in every policy.
 ///
 /// | expression | meaning |
 /// | --- | --- |
 /// | `S::name` | for people |
-/// | `S::promise` | what a record survives once `sync(end)` returned |
-/// | `S::whole_batch` | write everything that waits (true) or only up to the caller's own record |
-/// | `S::due(now, last, options)` | whether this `sync(end)` goes to the medium; `now()` reads the clock, `last` is when the last sync began |
+/// | `S::promise` | what a record survives once `sync(end, level)` returned, whatever the level. power_loss: every write goes past the page cache where it can |
+/// | `S::usual` | the level of `sync(end)` |
+/// | `S::under_way` | how many writes may be under way at once; more than one only with power_loss |
+/// | `S::due(now, last, options)` | whether a `sync(end)` that need not goes to the medium all the same; `now()` reads the clock, `last` is when the last sync began |
 template <class S>
 concept sync_policy = requires(std::uint64_t last, wal_options const& options, std::uint64_t (*now)()) {
     { S::name } -> std::convertible_to<std::string_view>;
     { S::promise } -> std::convertible_to<survives>;
-    { S::whole_batch } -> std::convertible_to<bool>;
+    { S::usual } -> std::convertible_to<durability>;
+    { S::under_way } -> std::convertible_to<std::size_t>;
     { S::due(now, last, options) } -> std::same_as<bool>;
 };
 
-/// One write and one sync for everybody who waits: while a leader is at the medium, the others fill the next
-/// batch. No delay is added and there is nothing to tune.
+/// One durable write for everybody who waits, and up to four of them under way: a thread that comes while others are at the medium
+/// begins the next one, and when four are, the comers fill the one after. They are acknowledged in the order of the log. No delay is
+/// added and there is nothing to tune.
 ///
 /// Survives    process kill, kernel crash, power loss.
-/// Cost        one sync for each batch; alone, one for each commit.
+/// Cost        one durable write for each batch; alone, one for each commit. A batch begun beside another takes a block of its own: up to
+///             4 KiB of log more.
 /// Use when    commits must last. The default.
 struct group_commit {
-    static constexpr std::string_view name        = "group_commit";
-    static constexpr survives         promise     = survives::power_loss;
-    static constexpr bool             whole_batch = true;
+    static constexpr std::string_view name      = "group_commit";
+    static constexpr survives         promise   = survives::power_loss;
+    static constexpr durability       usual     = durability::durable;
+    static constexpr std::size_t      under_way = 4;
     template <class Now>
     static bool due(Now&&, std::uint64_t, wal_options const&) noexcept {
         return true;
     }
 };
 
-/// A write and a sync for each commit that is not yet covered, one after the other.
+/// As group_commit with one write under way at a time.
 ///
 /// Survives    process kill, kernel crash, power loss.
-/// Cost        one sync for each commit; concurrent commits wait in line.
-/// Use when    there is one writer and the least machinery is wanted; group_commit is never slower.
+/// Cost        one durable write for each batch. No block is begun before the one before is full, so that the log is shorter.
+/// Use when    there is one writer, or the log's size matters more than the rate of commits.
 struct sync_each_commit {
-    static constexpr std::string_view name        = "sync_each_commit";
-    static constexpr survives         promise     = survives::power_loss;
-    static constexpr bool             whole_batch = false;
+    static constexpr std::string_view name      = "sync_each_commit";
+    static constexpr survives         promise   = survives::power_loss;
+    static constexpr durability       usual     = durability::durable;
+    static constexpr std::size_t      under_way = 1;
     template <class Now>
     static bool due(Now&&, std::uint64_t, wal_options const&) noexcept {
         return true;
@@ -68,9 +72,10 @@ struct sync_each_commit {
 /// Cost        one write for each batch, one sync for each interval.
 /// Use when    losing the last moments to a power cut is acceptable and nothing else is.
 struct sync_interval {
-    static constexpr std::string_view name        = "sync_interval";
-    static constexpr survives         promise     = survives::process_kill;
-    static constexpr bool             whole_batch = true;
+    static constexpr std::string_view name      = "sync_interval";
+    static constexpr survives         promise   = survives::process_kill;
+    static constexpr durability       usual     = durability::to_kernel;
+    static constexpr std::size_t      under_way = 1;
     template <class Now>
     static bool due(Now&& now, std::uint64_t last, wal_options const& options) {
         return now() - last >= options.interval_ns;
@@ -84,16 +89,33 @@ struct sync_interval {
 /// Cost        one write for each batch.
 /// Use when    the data can be made again, but not because a process died.
 struct no_sync {
-    static constexpr std::string_view name        = "no_sync";
-    static constexpr survives         promise     = survives::process_kill;
-    static constexpr bool             whole_batch = true;
+    static constexpr std::string_view name      = "no_sync";
+    static constexpr survives         promise   = survives::process_kill;
+    static constexpr durability       usual     = durability::to_kernel;
+    static constexpr std::size_t      under_way = 1;
     template <class Now>
     static bool due(Now&&, std::uint64_t, wal_options const&) noexcept {
         return false;
     }
 };
 
-static_assert(sync_policy<group_commit> && sync_policy<sync_each_commit> && sync_policy<sync_interval> &&
-              sync_policy<no_sync>);
+/// As each commit asks: `sync(end, level)` does what its level says and no more; a plain `sync(end)` reaches the medium.
+///
+/// Survives    what the level of the commit survives (tenon::durability); with in_memory not even the end of the process is certain.
+/// Cost        in_memory: nothing. to_kernel: one write for each batch. durable: a write and a sync of the file.
+/// Use when    a program mixes commits that must last with many that need not; group_commit makes the lasting ones cheaper.
+struct as_asked {
+    static constexpr std::string_view name      = "as_asked";
+    static constexpr survives         promise   = survives::nothing;
+    static constexpr durability       usual     = durability::durable;
+    static constexpr std::size_t      under_way = 1;
+    template <class Now>
+    static bool due(Now&&, std::uint64_t, wal_options const&) noexcept {
+        return false;
+    }
+};
+
+static_assert(sync_policy<as_asked> && sync_policy<group_commit> && sync_policy<sync_each_commit> &&
+              sync_policy<sync_interval> && sync_policy<no_sync>);
 
 }  // namespace tenon

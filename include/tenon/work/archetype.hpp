@@ -7,8 +7,9 @@
 namespace tenon::archetype {
 
 struct work_policy {
-    using policy_axis                 = axis::work;
-    static constexpr char const* name = "archetype";
+    using policy_axis                    = axis::work;
+    static constexpr char const* name    = "archetype";
+    static constexpr bool        threads = false;
     struct worker {
         explicit worker(std::function<void()>) {}
         void wake() {}

@@ -15,8 +15,9 @@ namespace tenon {
 ///
 /// Use when    commits should not wait for runs to be written: the default.
 struct background {
-    using policy_axis                      = axis::work;
-    static constexpr std::string_view name = "background";
+    using policy_axis                         = axis::work;
+    static constexpr std::string_view name    = "background";
+    static constexpr bool             threads = true;
 
     class worker {
     public:

@@ -14,8 +14,9 @@ namespace tenon {
 /// Use when    one thread, tests, simulation: everything happens in an order that the program decides. A commit that
 ///             fills the memtable also writes the run.
 struct inline_work {
-    using policy_axis                      = axis::work;
-    static constexpr std::string_view name = "inline_work";
+    using policy_axis                         = axis::work;
+    static constexpr std::string_view name    = "inline_work";
+    static constexpr bool             threads = false;
 
     class worker {
     public:

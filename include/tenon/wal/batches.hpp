@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+// Group commit without the files: which records ride in which write, and which writes are acknowledged.
+#pragma once
+
+#include "tenon/core/block_buffer.hpp"
+#include "tenon/wal/concept.hpp"
+#include "tenon/wal/record.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace tenon::detail {
+
+/// Records that are written together.
+struct wal_batch {
+    static constexpr std::uint32_t waits = 0, wants_leader = 1, is_over = 2;
+
+    std::uint64_t                begin = 0;  ///< LSN of the first byte
+    std::uint64_t                end   = 0;  ///< of the last record
+    block_buffer                 bytes;
+    std::uint64_t                records = 0;
+    std::vector<wal_callback>    called;
+    std::atomic<std::uint32_t>   word{waits};        ///< what threads park on
+    std::shared_ptr<error const> failed;             ///< null: acknowledged; when word is is_over
+    std::shared_ptr<wal_batch>   next;               ///< whose callbacks are due after this one's
+    bool                         returned  = false;  ///< its write has
+    bool                         sound     = false;  ///< and without error
+    bool                         to_medium = false;
+};
+using wal_batch_pointer = std::shared_ptr<wal_batch>;
+
+/// wal_batches - one batch takes records, some are under way, and the log is acknowledged up to the first that has not returned.
+///
+/// Invariants  (1) durable <= written <= end. (2) aligned: a batch begins at a block, of which it writes again what an earlier batch
+///             has put there, or at the next block when that earlier write is still under way: two writes never overlap, and
+///             each writes the bytes again that are there. (3) what comes after a failed write is never acknowledged.
+/// Threads     none: the log's mutex guards it. Only `word` and, once that says so, `failed` are read without.
+class wal_batches {
+public:
+    wal_batches(bool aligned, std::size_t most) : aligned_(aligned), most_(most) {
+        buffers_.reserve(most + 2);
+        tail_.reserve(wal_block);
+    }
+
+    /// The log goes on at `end`, behind a frame with checksum `prev`; `tail` is what its block holds before.
+    void begin_at(std::uint64_t end, std::uint32_t prev, byte_view tail) {
+        end_ = written_ = durable_ = end;
+        prev_                      = prev;
+        tail_.assign(tail.begin(), tail.end());
+    }
+
+    std::uint64_t end() const noexcept { return end_; }
+    std::uint64_t written() const noexcept { return written_; }
+    std::uint64_t durable() const noexcept { return durable_; }
+    std::size_t   under_way() const noexcept { return under_way_.size(); }
+    bool          idle() const noexcept { return !open_ && under_way_.empty(); }
+    bool          can_take() const noexcept { return open_ && !failed_ && under_way_.size() < most_; }
+    wal_batch*    open() noexcept { return open_.get(); }
+
+    /// How many records the open batch will have soon: those in it, and one of each thread that was let go last.
+    std::uint64_t expected() const noexcept { return expected_; }
+
+    error const* failure() const noexcept { return failed_ ? failure_.get() : nullptr; }
+
+    /// The batch that takes records. When memory runs out nothing has changed.
+    wal_batch_pointer const& open_one() {
+        if (open_) return open_;
+        auto made = std::make_shared<wal_batch>();
+        if (!buffers_.empty()) {
+            made->bytes = std::move(buffers_.back());
+            buffers_.pop_back();
+        }
+        made->begin = made->end = end_;
+        if (aligned_) {
+            auto const in_block = end_ % wal_block;
+            if (in_block != 0 && newest_ && !newest_->returned) {
+                made->begin = wal_block_up(end_);
+            } else {
+                made->begin -= in_block;
+                made->bytes.append(tail_);
+            }
+        }
+        return open_ = std::move(made);
+    }
+    /// Adds a record, or a mark when it is empty; returns its end.
+    std::uint64_t put(byte_view record, std::uint32_t flags, std::uint32_t payload_crc, std::uint32_t mark = 0) {
+        auto&      b    = *open_one();
+        auto const at   = b.begin + b.bytes.size();
+        auto const size = static_cast<std::size_t>(wal_frame_bytes(record.size()));
+        wal_frame  f{.length = static_cast<std::uint32_t>(record.size()) | flags,
+                     .place  = wal_place(at, at - end_),
+                     .prev   = prev_,
+                     .behind = record.empty() ? mark : wal_behind(at, durable_)};
+        f.crc          = wal_frame_crc(f, payload_crc);
+        auto* const to = grow(b, size);
+        std::memcpy(to, &f, sizeof f);
+        if (!record.empty()) std::memcpy(to + sizeof f, record.data(), record.size());
+        std::memset(to + sizeof f + record.size(), 0, size - sizeof f - record.size());
+        prev_ = f.crc;
+        ++b.records;
+        return end_ = b.end = at + size;
+    }
+
+    /// The open batch, to be written. Precondition: can_take(). When memory runs out it stays open.
+    wal_batch_pointer take() {
+        under_way_.push_back(open_);
+        if (aligned_) {
+            auto const size = open_->bytes.size();
+            try {
+                open_->bytes.append_zeros(static_cast<std::size_t>(wal_block_up(size) - size));
+            } catch (...) {
+                under_way_.pop_back();
+                throw;
+            }
+            auto const in_block = static_cast<std::size_t>(end_ % wal_block);
+            auto const last = open_->bytes.bytes().subspan(static_cast<std::size_t>(end_ - open_->begin) - in_block);
+            tail_.assign(last.begin(), last.begin() + static_cast<std::ptrdiff_t>(in_block));
+        }
+        newest_ = open_;
+        return std::move(open_);
+    }
+    /// The batch that acknowledges everything below `upto`; null when there is none.
+    wal_batch_pointer holding(std::uint64_t upto) const {
+        for (auto const& b : under_way_)
+            if (b->end >= upto) return b;
+        return open_;
+    }
+    /// The oldest that is under way; null when there is none.
+    wal_batch_pointer oldest() const { return under_way_.empty() ? nullptr : under_way_.front(); }
+
+    /// The oldest batch that is over and whose callbacks are due, taken out; null when there is none.
+    wal_batch_pointer next_over() noexcept {
+        auto out = std::move(over_);
+        if (out) over_ = std::move(out->next);
+        if (!over_) last_over_ = nullptr;
+        return out;
+    }
+    bool none_over() const noexcept { return !over_; }
+
+    /// A write has returned. Wakes who waits for what this settles, in the order of the log. Needs no memory.
+    void returned(wal_batch& b, result<void> const& done) noexcept {
+        released_  = 0;
+        b.returned = true;
+        b.sound    = done.has_value();
+        if (!done && !failed_) {
+            failed_        = true;
+            failure_->kind = done.error().kind;
+            try {
+                failure_->message = done.error().message;
+            } catch (std::bad_alloc const&) {}
+        }
+        while (!under_way_.empty() && under_way_.front()->returned) {
+            auto const f = std::move(under_way_.front());
+            under_way_.pop_front();
+            broken_ = broken_ || !f->sound;
+            if (!broken_) {
+                written_ = f->end;
+                if (f->to_medium) durable_ = f->end;
+            }
+            settle(f);
+        }
+        expected_ = open_ ? released_ + open_->records : released_;
+        if (failed_ && open_ && under_way_.empty()) settle(std::exchange(open_, nullptr));  // in its turn
+    }
+    /// Tells somebody who waits in the open batch that it can be written.
+    void nudge() {
+        if (!can_take()) return;
+        open_->word.store(wal_batch::wants_leader, std::memory_order_release);
+        open_->word.notify_one();
+    }
+
+private:
+    std::byte* grow(wal_batch& b, std::size_t n) {
+        try {
+            return b.bytes.grow(n);
+        } catch (...) {
+            if (b.records == 0) open_.reset();  // it was begun for this one
+            throw;
+        }
+    }
+    void settle(wal_batch_pointer const& b) noexcept {
+        if (b->end > written_ || !b->sound) b->failed = failure_;
+        if (buffers_.size() < most_ + 2 && b->bytes.capacity() <= most_buffer) {
+            b->bytes.clear();
+            buffers_.push_back(std::move(b->bytes));
+        }
+        released_ += b->records - b->called.size();
+        if (!b->called.empty()) {
+            (last_over_ ? last_over_->next : over_) = b;
+            last_over_                              = b.get();
+        }
+        b->word.store(wal_batch::is_over, std::memory_order_release);
+        b->word.notify_all();
+    }
+
+    static constexpr std::size_t most_buffer = 8u << 20;
+
+    bool const                    aligned_;
+    std::size_t const             most_;
+    std::uint64_t                 end_ = 0, written_ = 0, durable_ = 0;
+    std::uint64_t                 expected_ = 0, released_ = 0;
+    std::uint32_t                 prev_ = 0;
+    byte_vector                   tail_;
+    wal_batch_pointer             open_, newest_;
+    std::deque<wal_batch_pointer> under_way_;  // in LSN order
+    std::vector<block_buffer>     buffers_;
+    wal_batch_pointer             over_;
+    wal_batch*                    last_over_ = nullptr;
+    std::shared_ptr<error>        failure_   = std::make_shared<error>(errc::full, "out of memory");
+    bool                          failed_ = false, broken_ = false;
+};
+
+}  // namespace tenon::detail
