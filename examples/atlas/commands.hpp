@@ -42,7 +42,6 @@ struct torture_options {
     std::uint64_t rounds = 100;
     std::uint64_t seed   = 0;  ///< 0: from the clock; it is printed
     std::string   db;          ///< empty: a temporary one
-    std::string   program;     ///< to start as the child
 };
 
 int load(common_options const&, load_options const&);
@@ -56,8 +55,6 @@ int stats(common_options const&);
 int check(common_options const&);
 int map(common_options const&, std::string const& out);
 int torture(common_options const&, torture_options const&);
-/// The process that torture kills: writes batches and reports each acknowledged commit to file descriptor `out`.
-int torture_child(std::string const& db, std::uint64_t seed, int out);
 
 /// Prints an error for people, or as JSON; returns the exit code for its kind.
 int report(common_options const&, tenon::error const&);

@@ -31,10 +31,6 @@ constexpr char const* default_file = "/usr/share/libtimezonemap/ui/cities15000.t
 }  // namespace
 
 int main(int argc, char** argv) {
-    // The child of torture: atlas torture-child DB SEED FD
-    if (argc == 5 && std::string(argv[1]) == "torture-child")
-        return atlas::torture_child(argv[2], std::strtoull(argv[3], nullptr, 10), std::atoi(argv[4]));
-
     atlas::common_options common;
     bool const            explain = argc > 1 && std::string(argv[1]) == "explain";
     if (explain) {
@@ -138,8 +134,7 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     c->callback([&, own_db = app.get_option("--db")] {
         if (own_db->count() > 0) torture.db = common.db;
-        torture.program = "/proc/self/exe";
-        code            = atlas::torture(common, torture);
+        code = atlas::torture(common, torture);
     });
 
     try {

@@ -6,20 +6,14 @@
 #include "output.hpp"
 #include "progress.hpp"
 #include "tenon/core/prng.hpp"
+#include "tenon/testing/kill.hpp"
 
-#include <cerrno>
+#include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
+#include <functional>
 #include <map>
-#include <thread>
-
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 namespace atlas {
 
@@ -146,9 +140,8 @@ std::string compare(atlas_db& db, std::map<std::uint64_t, place> const& expected
     return {};
 }
 
-}  // namespace
-
-int torture_child(std::string const& path, std::uint64_t seed, int out) {
+/// The process that is killed: writes batches, and says which are begun and which acknowledged.
+int write_batches(std::string const& path, std::uint64_t seed, tenon::testing::kill_journal& promises) {
     auto db = tenon::open<atlas_db>(path, torture_amounts());
     if (!db) return report({path, false, false}, db.error());
     auto begun = batches_of(db->snapshot());
@@ -159,10 +152,13 @@ int torture_child(std::string const& path, std::uint64_t seed, int out) {
         for (auto const& p : s.puts) (void)tx.upsert(p);
         for (auto id : s.removals) (void)tx.erase<place>(id);
         (void)tx.upsert(load_state{counter_id, "torture", 0, 0, n, 0, false});
+        promises.begin(n);
         if (auto done = tx.commit(); !done) return report({path, false, false}, done.error());
-        if (::write(out, &n, sizeof n) != static_cast<ssize_t>(sizeof n)) return trouble;
+        promises.acknowledge(n);
     }
 }
+
+}  // namespace
 
 int torture(common_options const& o, torture_options const& t) {
     namespace fs = std::filesystem;
@@ -184,6 +180,9 @@ int torture(common_options const& o, torture_options const& t) {
         std::printf("torture: %s rounds on %s, seed %llu\n", human_count(t.rounds).c_str(), path.c_str(),
                     static_cast<unsigned long long>(seed));
     std::fflush(stdout);
+    fs::remove(path + ".promises");
+    auto promises = tenon::testing::kill_journal::open(path + ".promises");  // outside of the database
+    if (!promises) return report(o, promises.error());
     tenon::prng   random(seed);
     expectation   expected(seed);
     std::uint64_t committed = 0, total_acknowledged = 0, in_flight = 0, replayed = 0, truncated = 0;
@@ -192,41 +191,14 @@ int torture(common_options const& o, torture_options const& t) {
     {
         progress bar("torture", t.rounds, 0, "kills");
         for (; round < t.rounds && wrong.empty(); ++round) {
-            int ends[2];
-            if (::pipe(ends) != 0) return report(o, {tenon::errc::io, "no pipe can be made"});
-            auto const child = ::fork();
-            if (child < 0) return report(o, {tenon::errc::io, "no process can be started"});
-            if (child == 0) {
-                ::close(ends[0]);
-                auto const s = std::to_string(seed), out = std::to_string(ends[1]);
-                ::execl(t.program.c_str(), t.program.c_str(), "torture-child", path.c_str(), s.c_str(), out.c_str(),
-                        static_cast<char*>(nullptr));
-                ::_exit(127);
-            }
-            ::close(ends[1]);
             // The kill comes a random while after the first acknowledgement, or, now and then, within opening and recovery.
-            bool const    early        = random.below(5) == 0;
-            auto const    delay        = std::chrono::microseconds(random.below(early ? 20'000 : 150'000));
-            std::uint64_t acknowledged = committed;
-            auto const    take         = [&](int wait_ms) {
-                pollfd p{ends[0], POLLIN, 0};
-                if (::poll(&p, 1, wait_ms) <= 0) return false;
-                std::uint64_t n = 0;
-                if (::read(ends[0], &n, sizeof n) != static_cast<ssize_t>(sizeof n)) return false;
-                acknowledged = n;
-                return true;
-            };
-            if (!early && !take(60'000)) wrong = "the child acknowledged nothing within a minute";
-            auto const until = std::chrono::steady_clock::now() + delay;
-            while (std::chrono::steady_clock::now() < until) (void)take(1);
-            ::kill(child, SIGKILL);
-            int status = 0;
-            ::waitpid(child, &status, 0);
-            while (take(0)) {}
-            ::close(ends[0]);
-            if (!WIFSIGNALED(status))
-                wrong = "the child ended by itself with code " +
-                        std::to_string(WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+            bool const early = random.below(5) == 0;
+            auto const delay = std::chrono::microseconds(random.below(early ? 20'000 : 150'000));
+            auto const end   = tenon::testing::kill_while(
+                [&] { return write_batches(path, seed, *promises); }, delay,
+                early ? std::function<bool()>() : [&] { return promises->acknowledged() > committed; });
+            auto const acknowledged = std::max(committed, promises->acknowledged());
+            if (!end.killed) wrong = "the writing process ended by itself with code " + std::to_string(end.code);
             if (!wrong.empty()) break;
 
             auto db = tenon::open<atlas_db>(path, torture_amounts());
@@ -265,6 +237,7 @@ int torture(common_options const& o, torture_options const& t) {
                           .c_str());
         return not_intact;
     }
+    fs::remove(path + ".promises");
     if (!folder.empty()) fs::remove_all(folder);
     if (o.json) {
         std::puts(json()

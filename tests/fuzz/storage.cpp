@@ -215,6 +215,7 @@ outcome run_space(byte_view input) {
     };
     if (!open()) return {true, "a new store does not open"};
     std::vector<tenon::extent> unpublished;  // released ones that the durable root still names
+    input = input.first(std::min<std::size_t>(input.size(), 400));
     for (; input.size() >= 2; input = input.subspan(2)) {
         auto const what = std::to_integer<unsigned>(input[0]), much = std::to_integer<unsigned>(input[1]);
         switch (what % 4) {
