@@ -43,7 +43,11 @@ tenon::testing::journal run_with_faults(world files, std::vector<tenon::error>& 
                 break;
         }
         if (!done) heard.push_back(done.error());
-        if (!done && what == act::commit) break;
+        if (!done && what == act::commit) {  // nobody sees it before it is durable
+            if (auto held = read_all(*db); held && !(*held == content_after(commits_up_to(step))))
+                heard.push_back({tenon::errc::corrupt, "a reader sees a commit that failed"});
+            break;
+        }
         if (done) j.acknowledge(step);
         // A wrong answer is never given; an error may be.
         if (db) {

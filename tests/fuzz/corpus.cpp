@@ -35,13 +35,13 @@ TEST_CASE("damaged bytes are refused, or opened and answered from") {
             if (good.empty()) continue;
             std::string complaint;
             // The first byte says which keys; it stays.
-            tenon::testing::each_hostile(tenon::byte_view(good).subspan(1), random, 1000,
+            tenon::testing::each_hostile(tenon::byte_view(good).subspan(1), random, t.rounds,
                                          [&](tenon::byte_view damaged) {
                                              tenon::byte_vector input{good[0]};
                                              tenon::put_bytes(input, damaged);
                                              if (complaint.empty()) complaint = t.run(input).complaint;
                                          });
-            tenon::testing::each_hostile(good, random, 1000, [&](tenon::byte_view damaged) {
+            tenon::testing::each_hostile(good, random, t.rounds, [&](tenon::byte_view damaged) {
                 if (complaint.empty()) complaint = t.run(damaged).complaint;
             });
             CHECK(complaint == "");

@@ -339,10 +339,10 @@ std::vector<byte_vector> database_seeds() {
 
 std::vector<fuzz::target> fuzz::storage() {
     using sealed_pages = tenon::checksummed<tenon::file_store<4096>>;
-    return {{"log segments", &run_log, &log_seeds},
-            {"page file", &run_pages<plain_pages>, &page_seeds<plain_pages>},
-            {"page file with checksums", &run_pages<sealed_pages>, &page_seeds<sealed_pages>},
-            {"root slots", &run_slots, &slot_seeds},
-            {"free space", &run_space, &space_seeds},
-            {"runs of a database", &run_database, &database_seeds}};
+    return {{"log segments", &run_log, &log_seeds, 200},
+            {"page file", &run_pages<plain_pages>, &page_seeds<plain_pages>, 200},
+            {"page file with checksums", &run_pages<sealed_pages>, &page_seeds<sealed_pages>, 200},
+            {"root slots", &run_slots, &slot_seeds, 200},
+            {"free space", &run_space, &space_seeds, 20},
+            {"runs of a database", &run_database, &database_seeds, 60}};
 }

@@ -20,6 +20,7 @@ struct target {
     std::string name;
     outcome (*run)(tenon::byte_view input);
     std::vector<tenon::byte_vector> (*seeds)();  ///< inputs that open
+    std::size_t rounds = 1000;  ///< damaged copies of each seed, made in two ways, in the tests without a fuzzer
 };
 
 std::vector<target> position_indexes();
