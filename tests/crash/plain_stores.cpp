@@ -117,3 +117,20 @@ TEST_CASE("each call that fails is a clear error and loses nothing that was ackn
     MESSAGE(runs, " faults, ", silent, " without consequence, of ", calls, " calls");
     CHECK(silent < runs / 2);
 }
+
+TEST_CASE("the log of another database is refused") {
+    tenon::simulated_files disk;
+    for (std::string const name : {"one", "two"}) {
+        auto db = tenon::open<plain_db>(name, options_of<plain_db>(world(disk), 0));
+        REQUIRE(db);
+        REQUIRE(commit(*db, 1));
+        REQUIRE(db->close());
+    }
+    auto const theirs = disk.list("one.wal"), ours = disk.list("two.wal");
+    for (auto const& n : *ours) REQUIRE(disk.remove("two.wal/" + n));
+    for (auto const& n : *theirs) REQUIRE(disk.rename("one.wal/" + n, "two.wal/" + n));
+    auto const db = tenon::open<plain_db>("two", options_of<plain_db>(world(disk), 0));
+    REQUIRE_FALSE(db);
+    CHECK(db.error().kind == tenon::errc::wrong_assembly);
+    CHECK(db.error().message.find("two.wal/") != std::string::npos);
+}
