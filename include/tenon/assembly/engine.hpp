@@ -2,6 +2,7 @@
 // The engine: log, memtables, runs and root behind one order of commits.
 #pragma once
 
+#include "tenon/assembly/describe.hpp"
 #include "tenon/assembly/lease.hpp"
 #include "tenon/assembly/options.hpp"
 #include "tenon/assembly/recipe.hpp"
@@ -84,13 +85,7 @@ public:
         std::array<std::vector<std::string>, table_count> keys;
     };
 
-    template <std::size_t... T>
-    [[gnu::cold]] static std::string signature(std::index_sequence<T...>) {
-        std::string out = "tenon/1";
-        ((out += " " + table<T>::describe()), ...);
-        return out;
-    }
-    static std::string signature() { return signature(std::make_index_sequence<table_count>{}); }
+    static std::string signature() { return signature_of<tables>(); }
 
     [[gnu::cold]] static result<std::shared_ptr<engine>> open(std::string path, options o) {
         auto e    = std::shared_ptr<engine>(new engine(path, o));
@@ -242,7 +237,7 @@ public:
                 }
         }
         [&]<std::size_t... T>(std::index_sequence<T...>) {
-            (out.tables.push_back(stats_of<T>(p)), ...);
+            (out.tables.push_back(stats_of<table<T>>(std::get<T>(p.state.get()), std::get<T>(p.totals).rows)), ...);
         }(std::make_index_sequence<table_count>{});
         return out;
     }
@@ -865,39 +860,6 @@ private:
             (void)((t == T ? (f.template operator()<T>(), true) : false) || ...);
         }(std::make_index_sequence<table_count>{});
     }
-    template <std::size_t T>
-    [[gnu::cold]] static table_stats stats_of(pinned const& p) {
-        table_stats out;
-        auto const& t = std::get<T>(p.state.get());
-        out.name      = std::string(table<T>::name);
-        out.rows      = std::get<T>(p.totals).rows;
-        for (auto const& m : t.memtables) {
-            out.memtable_rows += m->size();
-            out.memtable_bytes += m->bytes();
-        }
-        [&]<std::size_t... I>(std::index_sequence<I...>) {
-            (out.indexes.push_back({table<T>::template index_spec<I>::kind_type::describe() + " " +
-                                        table<T>::template index_spec<I>::key_type::name(),
-                                    0}),
-             ...);
-        }(std::make_index_sequence<table<T>::index_count>{});
-        for (auto const& r : t.runs) {
-            auto const& d = r->descriptor();
-            out.runs.push_back(d.rows);
-            out.run_rows += d.rows;
-            out.tombstones += d.tombstones;
-            out.key_bytes += d.keys.size + d.stamps.size;
-            out.filter_bytes += d.filter.size;
-            auto rest = d.bytes - d.keys.size - d.stamps.size - d.filter.size;
-            for (std::size_t i = 0; i < d.parts.size(); ++i) {
-                out.indexes[i].bytes += d.parts[i].size;
-                rest -= d.parts[i].size;
-            }
-            out.row_bytes += rest;
-        }
-        return out;
-    }
-
     std::string     path_;
     options         options_;
     recovery_report recovery_;
@@ -908,34 +870,30 @@ private:
     std::optional<typename Recipe::work::worker> worker_;
     typename Recipe::concurrency::gate           gate_;
 
-    std::mutex  work_mutex_;  // flush, merge, root
-    root_header root_;
-    totals_type root_totals_{};
-    lsn         flushed_{};
-    bool        claimed_ = false;  // the store knows which extents are in use
-
-    mutable std::mutex                 commit_mutex_;  // log order, memtable writes
+    std::mutex                         work_mutex_;  // flush, merge, root
+    root_header                        root_;
+    totals_type                        root_totals_{};
+    lsn                                flushed_{};
+    bool                               claimed_ = false;  // the store knows which extents are in use
+    mutable std::mutex                 commit_mutex_;     // log order, memtable writes
     timestamp                          last_ = 0;
     totals_type                        last_totals_{};
     std::array<timestamp, table_count> table_last_{};
     std::deque<generation>             generations_;  // pushed under commit_mutex_ by the holder of work_mutex_
-
-    mutable std::mutex                state_mutex_;  // what pin() hands out
-    std::condition_variable           progress_;
-    std::shared_ptr<state_type const> state_;
-    timestamp                         visible_ = 0;
-    totals_type                       visible_totals_{};
-    std::optional<error>              work_error_;
-
-    mutable lease_book<state_type>                                         leases_;      // where snapshots may expire
+    mutable std::mutex                 state_mutex_;  // what pin() hands out
+    std::condition_variable            progress_;
+    std::shared_ptr<state_type const>  state_;
+    timestamp                          visible_ = 0;
+    totals_type                        visible_totals_{};
+    std::optional<error>               work_error_;
+    mutable lease_book<state_type>     leases_;                                          // where snapshots may expire
     std::vector<std::pair<std::weak_ptr<state_type const>, std::uint64_t>> old_states_;  // and when they were replaced
     std::mutex                                                             pending_mutex_;
     std::deque<std::pair<timestamp, totals_type>>                          pending_;
-
-    mutable std::mutex         failure_mutex_;
-    std::optional<error>       failure_;
-    std::atomic<bool>          closed_{false};
-    std::atomic<std::uint64_t> flushes_{0}, merges_{0}, expired_{0};
+    mutable std::mutex                                                     failure_mutex_;
+    std::optional<error>                                                   failure_;
+    std::atomic<bool>                                                      closed_{false};
+    std::atomic<std::uint64_t>                                             flushes_{0}, merges_{0}, expired_{0};
 };
 
 }  // namespace tenon
