@@ -114,10 +114,7 @@ public:
         return entry <= last_ ? entry : ask_tree;  // a crowded entry is greater than all others
     }
     std::uint64_t first(std::uint64_t p) const noexcept {
-        if (head_.levels == 1) {  // nothing is left of p below
-            auto const entry = entries_[from_low(p) >> head_.shift];
-            return entry <= last_ ? entry : ask_tree;
-        }
+        if (head_.levels == 1) return first(way{0, from_low(p) >> head_.shift});  // nothing is left of p below
         return first(step(begin(p)));
     }
     void                           prefetch_entry(way w) const noexcept { prefetch(entries_ + w.entry); }
