@@ -16,6 +16,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -207,10 +208,11 @@ private:
             if (auto done = cut(detail::wal_block_up(at), found.tail.end); !done) return done;
             batches.begin_at(at, found.chain.prev.value_or(0), before);
             batches.put({}, 0, seed, found.chain.epoch + 1);
-            auto const b    = batches.take();
-            b->to_medium    = true;
-            last_sync       = fs.now_ns();
-            auto const done = segments.write(b->begin, std::as_const(b->bytes).bytes(), true);
+            auto const b = batches.take();
+            b->to_medium = true;
+            last_sync    = fs.now_ns();
+            auto const done =
+                in_memory_left([&] { return segments.write(b->begin, std::as_const(b->bytes).bytes(), true); });
             batches.returned(*b, done);
             ready = done.has_value();
             return done;
@@ -340,8 +342,8 @@ private:
             b->to_medium = to_medium;
             counts.syncs += to_medium;
             counts.most_under_way = std::max<std::uint64_t>(counts.most_under_way, batches.under_way());
-            if (options.threads && segments.wants_more(batches.end())) {
-                start(maker, [this] { make_segments(); });
+            if (options.threads && segments.wants_more(batches.end()) &&
+                started(maker, [this] { make_segments(); })) {  // else who needs the segment makes it
                 maker.wanted = true;
                 maker.wake.notify_one();
             }
@@ -355,7 +357,9 @@ private:
         }
         void returned(std::unique_lock<std::mutex>& lock, detail::wal_batch& b, result<void> const& done) {
             batches.returned(b, done);
-            submit(lock);
+            try {
+                submit(lock);
+            } catch (std::bad_alloc const&) {}  // it stays open: the next call tries again
             batches.nudge();
             call_back(lock);
         }
@@ -406,8 +410,10 @@ private:
         void submit(std::unique_lock<std::mutex>& lock) {
             if (!wants_writer()) return;
             if (options.threads) {
-                if (batches.under_way() == 0) start(writers[0], [this] { write_for_callbacks(writers[0]); });
-                else start(writers[1], [this] { write_for_callbacks(writers[1]); });
+                auto& next = writers[batches.under_way() == 0 ? 0 : 1];
+                if (!started(next, [this, &next] { write_for_callbacks(next); }) && !writers[0].thread.joinable() &&
+                    !writers[1].thread.joinable())
+                    return lead(lock, true);  // no helper is to be had
                 for (auto& w : writers)
                     if (w.wanted) {
                         w.wanted = false;
@@ -486,9 +492,13 @@ private:
             std::condition_variable wake;
             bool                    wanted = false;
         };
+        /// Whether the helper runs: it may find neither memory nor a thread, and everything goes on without it.
         template <class Work>
-        void start(helper& h, Work work) {
-            if (options.threads && !h.thread.joinable()) h.thread = std::thread(work);
+        bool started(helper& h, Work work) noexcept {
+            if (!h.thread.joinable()) try {
+                    h.thread = std::thread(work);
+                } catch (std::exception const&) { return false; }
+            return true;
         }
         void write_for_callbacks(helper& me) {
             std::unique_lock lock(mutex);
