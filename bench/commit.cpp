@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How many commits a second become durable, and how long does each take: beside the disk alone, SQLite, LMDB, RocksDB and LevelDB?
-#include "measure.hpp"
+#include "stores.hpp"
 #include "tenon/core/block_buffer.hpp"
-#include "tenon/tenon.hpp"
 
 #include <atomic>
 #include <functional>
@@ -10,23 +9,15 @@
 #include <mutex>
 #include <thread>
 
-#if defined(TENON_BENCH_SQLITE)
-#include <sqlite3.h>
-#endif
-#if defined(TENON_BENCH_LMDB)
-#include <lmdb.h>
-#endif
-#if defined(TENON_BENCH_ROCKSDB)
-#include <rocksdb/db.h>
-#endif
-#if defined(TENON_BENCH_LEVELDB)
-#include <leveldb/db.h>
-#endif
-
 namespace {
 
+using bench::database_store;
 using bench::die;
+using bench::durable_db;
+using bench::make_row;
 using bench::must;
+using bench::row;
+using bench::store;
 using tenon::byte_view;
 
 constexpr char const* help =
@@ -42,28 +33,6 @@ constexpr char const* help =
 
 Each store is opened again and its rows counted: as many as were acknowledged, or the run ends.
 )";
-
-struct row {
-    std::array<std::byte, 16>  key{};
-    std::array<std::byte, 100> value{};
-};
-row make_row(std::uint64_t thread, std::uint64_t i) {
-    row                 r;
-    auto const          scattered = tenon::hash_u64(i * 1024 + thread + 1);
-    std::uint64_t const words[]   = {scattered, i * 1024 + thread};
-    std::memcpy(r.key.data(), words, 16);
-    for (std::size_t at = 0; at < 100; ++at) r.value[at] = static_cast<std::byte>(scattered >> (at % 8 * 8));
-    return r;
-}
-std::string_view chars(auto const& bytes) { return {reinterpret_cast<char const*>(bytes.data()), bytes.size()}; }
-
-/// A store that commits rows. Closing and counting comes last.
-struct store {
-    virtual ~store()                                                 = default;
-    virtual void          commit(std::uint64_t thread, row const& r) = 0;
-    virtual std::uint64_t close_and_count()                          = 0;
-    virtual std::string   note() { return {}; }
-};
 
 template <class Sync>
 struct log_store final : store {
@@ -91,10 +60,8 @@ struct log_store final : store {
                          }),
              "replay");
     }
-    void commit(std::uint64_t, row const& r) override {
-        must(log->sync(must(log->append(tenon::object_bytes(r)), "append")), "sync");
-    }
-    std::uint64_t close_and_count() override {
+    void commit(row const& r) override { must(log->sync(must(log->append(tenon::object_bytes(r)), "append")), "sync"); }
+    std::uint64_t count() override {  // by reading it back
         std::uint64_t n = 0;
         open([&](byte_view r) { n += r.size() == sizeof(row); });
         return n;
@@ -108,156 +75,6 @@ struct log_store final : store {
     std::unique_ptr<log_type> log;
     tenon::lsn                from{};
 };
-
-using rows_table = tenon::table<"rows", row, tenon::columns<&row::key, &row::value>, tenon::primary<&row::key>>;
-struct durable_db : tenon::database<rows_table> {
-    using database::database;
-};
-struct kernel_db : tenon::database<rows_table, tenon::segmented_wal<tenon::no_sync>> {
-    using database::database;
-};
-template <class Db>
-struct database_store final : store {
-    explicit database_store(std::string path_in) : path(std::move(path_in)) { open(); }
-    void open() {
-        db.reset();
-        db = std::make_unique<Db>(must(tenon::open<Db>(path), "open the database"));
-    }
-    void commit(std::uint64_t, row const& r) override {
-        auto tx = db->begin();
-        must(tx.upsert(r), "upsert");
-        must(tx.commit(), "commit");
-    }
-    std::uint64_t close_and_count() override {
-        must(db->close(), "close");
-        open();
-        return must(db->snapshot().template count<row>(), "count");
-    }
-    std::string         path;
-    std::unique_ptr<Db> db;
-};
-
-#if defined(TENON_BENCH_SQLITE)
-struct sqlite_store final : store {
-    sqlite_store(std::string const& path, bool durable) {
-        if (sqlite3_open(path.c_str(), &db) != SQLITE_OK) die("sqlite: open");
-        run("PRAGMA journal_mode=WAL");
-        run(durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
-        run("CREATE TABLE rows(k BLOB PRIMARY KEY, v BLOB) WITHOUT ROWID");
-        if (sqlite3_prepare_v2(db, "INSERT OR REPLACE INTO rows VALUES(?,?)", -1, &put, nullptr) != SQLITE_OK)
-            die("sqlite: prepare");
-    }
-    ~sqlite_store() override {
-        sqlite3_finalize(put);
-        sqlite3_close(db);
-    }
-    void run(char const* sql) {
-        if (sqlite3_exec(db, sql, nullptr, nullptr, nullptr) != SQLITE_OK) die(std::string("sqlite: ") + sql);
-    }
-    void commit(std::uint64_t, row const& r) override {
-        std::lock_guard const hold(mutex);
-        sqlite3_bind_blob(put, 1, r.key.data(), 16, SQLITE_STATIC);
-        sqlite3_bind_blob(put, 2, r.value.data(), 100, SQLITE_STATIC);
-        if (sqlite3_step(put) != SQLITE_DONE) die("sqlite: insert");
-        sqlite3_reset(put);
-    }
-    std::uint64_t close_and_count() override {
-        sqlite3_stmt* q = nullptr;
-        sqlite3_prepare_v2(db, "SELECT count(*) FROM rows", -1, &q, nullptr);
-        sqlite3_step(q);
-        auto const n = static_cast<std::uint64_t>(sqlite3_column_int64(q, 0));
-        sqlite3_finalize(q);
-        return n;
-    }
-    sqlite3*      db  = nullptr;
-    sqlite3_stmt* put = nullptr;
-    std::mutex    mutex;
-};
-#endif
-
-#if defined(TENON_BENCH_LMDB)
-struct lmdb_store final : store {
-    lmdb_store(std::string const& path, bool durable) {
-        std::filesystem::create_directory(path);
-        check(mdb_env_create(&env), "create");
-        check(mdb_env_set_mapsize(env, std::size_t{8} << 30), "map size");
-        check(mdb_env_open(env, path.c_str(), durable ? 0u : unsigned{MDB_NOSYNC}, 0644), "open");
-        MDB_txn* tx = nullptr;
-        check(mdb_txn_begin(env, nullptr, 0, &tx), "begin");
-        check(mdb_dbi_open(tx, nullptr, 0, &dbi), "dbi");
-        check(mdb_txn_commit(tx), "commit");
-    }
-    ~lmdb_store() override { mdb_env_close(env); }
-    static void check(int code, char const* what) {
-        if (code != 0) die(std::string("lmdb: ") + what + ": " + mdb_strerror(code));
-    }
-    void commit(std::uint64_t, row const& r) override {
-        MDB_txn* tx = nullptr;
-        check(mdb_txn_begin(env, nullptr, 0, &tx), "begin");
-        MDB_val k{16, const_cast<std::byte*>(r.key.data())}, v{100, const_cast<std::byte*>(r.value.data())};
-        check(mdb_put(tx, dbi, &k, &v, 0), "put");
-        check(mdb_txn_commit(tx), "commit");
-    }
-    std::uint64_t close_and_count() override {
-        MDB_stat s{};
-        mdb_env_stat(env, &s);
-        return s.ms_entries;
-    }
-    MDB_env* env = nullptr;
-    MDB_dbi  dbi = 0;
-};
-#endif
-
-/// RocksDB and LevelDB, whose interfaces are alike.
-template <class Api>
-struct lsm_store final : store {
-    lsm_store(std::string path_in, bool durable_in) : path(std::move(path_in)), durable(durable_in) { open(); }
-    void open() {
-        db.reset();
-        typename Api::options o;
-        o.create_if_missing = true;
-        o.write_buffer_size = 64u << 20;
-        Api::plain(o);
-        typename Api::db* made = nullptr;
-        if (!Api::db::Open(o, path, &made).ok()) die("cannot open " + path);
-        db.reset(made);
-    }
-    void commit(std::uint64_t, row const& r) override {
-        typename Api::write how;
-        how.sync = durable;
-        if (!db->Put(how, Api::slice(chars(r.key)), Api::slice(chars(r.value))).ok()) die("put into " + path);
-    }
-    std::uint64_t close_and_count() override {
-        open();
-        std::uint64_t                           n = 0;
-        std::unique_ptr<typename Api::iterator> at(db->NewIterator({}));
-        for (at->SeekToFirst(); at->Valid(); at->Next()) ++n;
-        return n;
-    }
-    std::string                       path;
-    bool                              durable;
-    std::unique_ptr<typename Api::db> db;
-};
-#if defined(TENON_BENCH_ROCKSDB)
-struct rocksdb_api {
-    using db       = rocksdb::DB;
-    using options  = rocksdb::Options;
-    using write    = rocksdb::WriteOptions;
-    using iterator = rocksdb::Iterator;
-    static rocksdb::Slice slice(std::string_view s) { return {s.data(), s.size()}; }
-    static void           plain(options& o) { o.compression = rocksdb::kNoCompression; }
-};
-#endif
-#if defined(TENON_BENCH_LEVELDB)
-struct leveldb_api {
-    using db       = leveldb::DB;
-    using options  = leveldb::Options;
-    using write    = leveldb::WriteOptions;
-    using iterator = leveldb::Iterator;
-    static leveldb::Slice slice(std::string_view s) { return {s.data(), s.size()}; }
-    static void           plain(options& o) { o.compression = leveldb::kNoCompression; }
-};
-#endif
 
 struct line {
     std::string name, what;
@@ -283,7 +100,7 @@ line run_threads(std::string const& name, std::string const& what, store& s, uns
             for (std::uint64_t i = 0; !over; ++i) {
                 auto const       r = make_row(t, i);
                 bench::stopwatch one;
-                s.commit(t, r);
+                s.commit(r);
                 times[t].add(one.seconds());
             }
         });
@@ -293,8 +110,9 @@ line run_threads(std::string const& name, std::string const& what, store& s, uns
     auto          out = measured(name, what, times, all.seconds());
     std::uint64_t n   = 0;
     for (auto const& t : times) n += t.size();
-    out.note         = s.note();
-    auto const found = s.close_and_count();
+    out.note = s.note();
+    s.reopen();
+    auto const found = s.count();
     if (found != n)
         die(name + ": " + std::to_string(n) + " commits were acknowledged, " + std::to_string(found) + " are there");
     return out;
@@ -341,7 +159,8 @@ line run_async(std::string const& name, store& s, double seconds, std::uint64_t 
     while (done.load(std::memory_order_acquire) < n) std::this_thread::yield();
     auto out = measured(name, "asynchronous, " + std::to_string(in_flight) + " in flight", times, all.seconds());
     out.note = s.note();
-    auto const found = s.close_and_count();
+    s.reopen();
+    auto const found = s.count();
     if (found != n)
         die(name + ": " + std::to_string(n) + " were acknowledged, " + std::to_string(found) + " are there");
     return out;
@@ -382,22 +201,25 @@ int main(int argc, char** argv) {
     if (wanted("database"))
         stores.emplace_back("tenon, database", [&](bool durable) -> std::unique_ptr<store> {
             if (durable) return std::make_unique<database_store<durable_db>>(place());
-            return std::make_unique<database_store<kernel_db>>(place());
+            return std::make_unique<database_store<bench::kernel_db>>(place());
         });
 #if defined(TENON_BENCH_SQLITE)
     if (wanted("sqlite"))
-        stores.emplace_back("SQLite", [&](bool d) { return std::make_unique<sqlite_store>(place(), d); });
+        stores.emplace_back("SQLite", [&](bool d) { return std::make_unique<bench::sqlite_store>(place(), d); });
 #endif
 #if defined(TENON_BENCH_LMDB)
-    if (wanted("lmdb")) stores.emplace_back("LMDB", [&](bool d) { return std::make_unique<lmdb_store>(place(), d); });
+    if (wanted("lmdb"))
+        stores.emplace_back("LMDB", [&](bool d) { return std::make_unique<bench::lmdb_store>(place(), d); });
 #endif
 #if defined(TENON_BENCH_ROCKSDB)
     if (wanted("rocksdb"))
-        stores.emplace_back("RocksDB", [&](bool d) { return std::make_unique<lsm_store<rocksdb_api>>(place(), d); });
+        stores.emplace_back("RocksDB",
+                            [&](bool d) { return std::make_unique<bench::lsm_store<bench::rocksdb_api>>(place(), d); });
 #endif
 #if defined(TENON_BENCH_LEVELDB)
     if (wanted("leveldb"))
-        stores.emplace_back("LevelDB", [&](bool d) { return std::make_unique<lsm_store<leveldb_api>>(place(), d); });
+        stores.emplace_back("LevelDB",
+                            [&](bool d) { return std::make_unique<bench::lsm_store<bench::leveldb_api>>(place(), d); });
 #endif
 
     std::vector<line> lines;
