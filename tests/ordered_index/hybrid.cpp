@@ -62,7 +62,7 @@ TEST_CASE("the page on the format of hybrid shows the bytes that build makes") {
     for (u64 i = 0; i < 200; ++i) keys.push_back(1000 + i * i);
     auto const model = hybrid<>::build<u64>(keys);
     REQUIRE(model);
-    CHECK(model->size() == 512);
+    CHECK(model->size() == 640);
     std::stringstream page;
     page << std::ifstream("docs/formats/hybrid.md").rdbuf();
     auto const text = page.str();
@@ -108,14 +108,14 @@ TEST_CASE("even keys get many lines a node, uneven ones fewer and no router") {
     CHECK(even.kind == node_kind::bits);
     CHECK(even.word_nodes == 2);  // at both ends
     CHECK(even.lines_per_node > 120);
-    CHECK(even.router_levels == 1);
+    CHECK(even.router_entries > 0);
     CHECK(static_cast<double>(even.model_bytes) < 0.08 * 200'000);
 
     auto const osm    = tenon::testing::key_set("osm", 200'000, seed);
     auto const uneven = hybrid<>::over(osm)->stats();
     CHECK(uneven.kind == node_kind::pairs);
     CHECK(uneven.lines_per_node > 20);
-    CHECK(uneven.router_levels == 0);  // the tree answers faster
+    CHECK(uneven.router_entries == 0);  // the tree answers faster
     CHECK(static_cast<double>(uneven.model_bytes) < 0.45 * 200'000);
 }
 
@@ -199,7 +199,7 @@ TEST_CASE("keys that nodes hold badly get a plain tree") {
     auto const index = hybrid<>::over(keys);
     REQUIRE(index);
     CHECK(index->stats().kind == node_kind::words);
-    CHECK(index->stats().router_levels == 0);
+    CHECK(index->stats().router_entries == 0);
     CHECK(index->validate());
     std::vector<u64> found(keys.size());
     index->batch(keys, found);
@@ -207,6 +207,51 @@ TEST_CASE("keys that nodes hold badly get a plain tree") {
         CHECK(index->lower_bound(keys[i]) == oracle(keys, keys[i]));
         CHECK(found[i] == oracle(keys, keys[i]));
         CHECK(index->lower_bound(keys[i] + 1) == oracle(keys, keys[i] + 1));
+    }
+}
+
+TEST_CASE("the trees of large sets, of six levels, are on the way of a look-up of their own") {
+    constexpr u64 seed = 13;
+    CAPTURE(seed);
+    tenon::prng      random(seed);
+    std::vector<u64> keys;  // lines of 1 and of 20 units: nodes of some 40; no bins are fit for jumps like these
+    for (u64 line = 0, at = 0; line < 1'400'000; ++line) {
+        if (line % 2'000 == 0) at += random() >> 11;
+        auto const step = random.chance(0.5) ? 512 : 20 * 512;
+        for (int i = 0; i < 8; ++i) keys.push_back(at += static_cast<u64>(step));
+    }
+    auto const index = hybrid<>::over(keys);
+    REQUIRE(index);
+    CHECK(index->stats().kind == node_kind::bits);
+    CHECK(index->stats().tree_levels == 6);
+    CHECK(index->stats().router_entries == 0);
+    CHECK(index->validate());
+    std::vector<u64> asked, found(50'000);
+    while (asked.size() < found.size()) asked.push_back(keys[random.below(keys.size())] + random.below(3) - 1);
+    index->batch(asked, found);
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+        auto const right = oracle(keys, asked[i]);
+        REQUIRE(index->lower_bound(asked[i]) == right);
+        REQUIRE(found[i] == right);
+    }
+    for (u64 p : {u64{0}, keys.front(), keys.back(), keys.back() + 1, ~u64{0}})
+        CHECK(index->lower_bound(p) == oracle(keys, p));
+}
+
+TEST_CASE("behind a gap a node of 16-bit thresholds begins with its first key") {
+    std::vector<u64> keys;  // the gaps before them would leave 64 lines less than a bucket of 32,767 each
+    for (u64 gap = 0; gap < 40; ++gap)
+        for (u64 i = 0; i < 512; ++i) keys.push_back((gap << 40) + (i / 8 << 6) * (1 + i % 2) + (i * i & 63));
+    std::sort(keys.begin(), keys.end());
+    tenon::detail::line_node_maker<u64> maker(keys, {keys.size(), 0});
+    auto const                          made  = maker.make(node_kind::pairs);
+    std::size_t                         exact = 0;
+    for (auto const& node : made.nodes) exact += node.of_words(node_kind::pairs) ? 1 : 0;
+    CHECK(exact == 2);  // at both ends
+    for (std::size_t i = 0; i + 1 < made.nodes.size(); ++i) {
+        auto const p     = made.separators[i] + 1;  // in the gap, or the first key itself
+        auto const lines = tenon::find_lines<node_kind::pairs>(made.nodes[i + 1], p);
+        CHECK(lines.first == made.nodes[i + 1].start());
     }
 }
 
@@ -284,11 +329,30 @@ TEST_CASE("a tree counts the separators below any number") {
         }
 }
 
+TEST_CASE("a tree whose nodes are not filled up is refused") {
+    for (std::size_t n : {0u, 5u, 70u, 700u}) {
+        std::vector<u64>   separators(n, 3);
+        tenon::byte_vector bytes;
+        key_tree::put(bytes, separators);
+        auto const levels = key_tree::open(bytes, 0, n)->levels();
+        for (unsigned refused = 0, at = 0; at < bytes.size(); at += 8) {
+            auto hostile = bytes;
+            hostile[at + 7] ^= std::byte{1};  // of a filling 2^64 - 1, of others no matter
+            auto const opened  = key_tree::open(hostile, 0, n);
+            bool const filling = tenon::load<u64>(bytes.data() + at) == ~u64{0};
+            CHECK(opened.has_value() == !filling);
+            refused += filling ? 1u : 0u;
+            if (filling) CHECK(opened.error().message.find("level ") != std::string::npos);
+            if (at + 8 == bytes.size()) CHECK(refused >= levels - 1);
+        }
+    }
+}
+
 TEST_CASE("explain() says what the index is made of") {
     auto const keys = tenon::testing::key_set("uniform", 100'000, 8);
     auto const text = hybrid<>::over(keys)->explain();
     INFO(text);
     CHECK(text.find("hybrid over 100000 keys") != std::string::npos);
-    CHECK(text.find("router of 1 levels") != std::string::npos);
+    CHECK(text.find("a router of ") != std::string::npos);
     CHECK(tenon::static_tree<>::over(keys)->explain().find("a tree of") != std::string::npos);
 }

@@ -22,7 +22,7 @@ namespace tenon {
 /// Shapes      lines: the keys, 64 bytes at a time. nodes: each covers up to 255 lines with a linear model of 384 buckets; where lines of equal
 ///             keys stand in the way, 43 lines with 254 buckets; where a model is too coarse for seven lines, those with exact separators;
 ///             where nodes would hold fewer than 20 lines each there are none, but a plain tree over the lines. router: a histogram of
-///             the nodes where two levels of it tell keys apart, else an implicit B+-tree.
+///             the nodes where one level of it tells keys apart, else an implicit B+-tree.
 /// Options     in any order: radix_router (learned, the default) or key_tree (exact); a last_mile::... (simd_line; others search the
 ///             one or two lines of keys with scalar instructions); in_flight<N> (64); huge_pages or cache_lines, where over()
 ///             puts the model.
@@ -32,7 +32,7 @@ namespace tenon {
 ///             O(n), one pass.
 /// Errors      build: unsorted input or NaN -> errc::unsorted_keys with the first offending rank.
 /// Threads     const members may be called concurrently.
-/// On disk     "tenonidx" version 3, name "hybrid" or "hybrid<tree>", docs/formats/hybrid.md; the other options leave the bytes as they are.
+/// On disk     "tenonidx" version 4, name "hybrid" or "hybrid<tree>", docs/formats/hybrid.md; the other options leave the bytes as they are.
 /// Invariants  those of line_node, key_tree and radix_router; the nodes' lines follow each other from 0.
 /// Source      static B+-trees (Slotin, 2022), learned indexes (Kraska et al., 2018), rank over bit vectors (Jacobson, 1989).
 /// Use when    always, unless every byte counts (pgm) or keys are very few (sorted_array). hybrid<key_tree> leaves the learned router out:

@@ -44,6 +44,10 @@ inline constexpr std::uint64_t index_line = word_key<Key> ? line_keys<Key> : std
 
 inline constexpr std::uint64_t line_tree_at = sizeof(index_header) + sizeof(line_index_head);
 
+/// Zero bytes behind the nodes, in which look-ups in hostile nodes end.
+inline constexpr std::uint64_t line_nodes_tail = 128;
+static_assert(line_nodes_tail + sizeof(line_node) >= line_node::reach);
+
 /// How line `i` of n keys lies in them.
 template <class Key>
 struct line_layout {
@@ -165,8 +169,9 @@ private:
 /// What a hybrid or a compressed static_tree is made of.
 struct line_index_stats {
     std::uint64_t keys = 0, nodes = 0, word_nodes = 0;
-    node_kind     kind          = node_kind::bytes;  ///< of the other nodes
-    std::uint64_t router_levels = 0, router_entries = 0, tree_levels = 0, model_bytes = 0;
+    node_kind     kind           = node_kind::bytes;  ///< of the other nodes
+    std::uint64_t router_entries = 0;                 ///< 0: the tree routes alone
+    std::uint64_t tree_levels = 0, model_bytes = 0;
     double        lines_per_node = 0;
 };
 
@@ -195,7 +200,7 @@ public:
         auto const& h = heads.front();
         if (h.nodes == 0 || h.nodes > model.size() / 8 || h.line != layout::line || h.lead >= layout::line ||
             !fits_policy(h.kind) || h.nodes_at % 64 != 0 || h.nodes_at > model.size() ||
-            model.size() - h.nodes_at != (h.kind != 2 ? h.nodes * sizeof(line_node) : 0))
+            model.size() - h.nodes_at != (h.kind != 2 ? h.nodes * sizeof(line_node) + detail::line_nodes_tail : 0))
             return fail(errc::corrupt, {"the position index says it has ", h.nodes, " nodes of lines of ", h.line,
                                         " keys, which does not fit its ", model.size(), " bytes and these keys"});
         auto tree = key_tree::open(model, detail::line_tree_at, h.nodes - 1);
@@ -216,20 +221,25 @@ public:
         if (!out.has_nodes() && h.nodes != out.layout_.count())
             return fail(errc::corrupt, {"the position index says its keys have ", h.nodes, " lines, but they have ",
                                         out.layout_.count()});
-        out.whole_     = h.lead > 0 ? 1 : 0;
-        out.whole_end_ = (keys.size() + h.lead) / layout::line;
-        out.inner_     = out.whole_end_ > out.whole_ + 1 ? out.whole_end_ - out.whole_ - 1 : 0;
-        out.line_0_    = reinterpret_cast<std::uintptr_t>(keys.data()) - h.lead * sizeof(Key);
+        out.whole_       = h.lead > 0 ? 1 : 0;
+        out.whole_end_   = (keys.size() + h.lead) / layout::line;
+        out.inner_       = out.whole_end_ > out.whole_ + 1 ? out.whole_end_ - out.whole_ - 1 : 0;
+        out.line_0_      = reinterpret_cast<std::uintptr_t>(keys.data()) - h.lead * sizeof(Key);
+        out.line_whole_  = out.line_0_ + out.whole_ * layout::line * sizeof(Key);
+        out.first_whole_ = out.whole_ * layout::line - h.lead;
+        if (out.kind_ == node_kind::bits && out.router_.entries() > 0) out.way_ = way::router;
+        else if (out.kind_ == node_kind::bits && out.tree_.levels() == 6) out.way_ = way::tree_of_6;
         return out;
     }
 
-    std::uint64_t lower_bound(Key const& k) const {
-        auto const p  = space_(k);
-        auto const at = route(p);
-        if constexpr (Policy::thresholds == node_kind::bits)
-            if (kind_ == node_kind::bits) [[likely]]
-                return finish_near(find_lines<node_kind::bits>(node(at), p), k);
-        return has_nodes() ? finish(lines_of(at, p), k) : finish_one(at, k);
+    /// Inlined as far as the usual ways go: look-ups in a loop overlap the better the fewer instructions each of them has.
+    [[gnu::always_inline]] std::uint64_t lower_bound(Key const& k) const {
+        auto const p = space_(k);
+        if constexpr (Policy::thresholds == node_kind::bits) {
+            if (way_ == way::tree_of_6) return in_bits(tree_.template lower_of<6>(p), p, k);
+            if (way_ == way::router) return in_bits(by_router(p), p, k);
+        }
+        return search(p, k);
     }
     /// The positions that lower_bound(k) may have by the model alone; size() stands for "after the last".
     position_range window(Key const& k) const {
@@ -248,8 +258,7 @@ public:
     }
 
     line_index_stats stats() const noexcept {
-        line_index_stats s{this->size_,    tree_.size() + 1, 0, kind_, router_.levels(), router_.entries(),
-                           tree_.levels(), model_bytes_,     0};
+        line_index_stats s{this->size_, tree_.size() + 1, 0, kind_, router_.entries(), tree_.levels(), model_bytes_, 0};
         if (has_nodes())
             for (std::uint64_t i = 0; i < s.nodes; ++i) s.word_nodes += node(i).of_words(kind_) ? 1 : 0;
         s.lines_per_node = static_cast<double>(layout_.count()) / static_cast<double>(s.nodes);
@@ -258,9 +267,8 @@ public:
     /// The same for people.
     std::string explain() const {
         auto const s      = stats();
-        auto const router = s.router_levels > 0
-                                ? sentence({"a router of ", s.router_levels, " levels and ", s.router_entries, " bins"})
-                                : sentence({"a tree of ", s.tree_levels, " levels"});
+        auto const router = s.router_entries > 0 ? sentence({"a router of ", s.router_entries, " bins"})
+                                                 : sentence({"a tree of ", s.tree_levels, " levels"});
         auto const size =
             sentence({std::string(Policy::name), " over ", s.keys, " keys: ", s.model_bytes, " bytes, ", router});
         if (!has_nodes())
@@ -284,7 +292,7 @@ public:
                 return fail(errc::corrupt,
                             {"node ", i, " of the position index does not fit its keys; build it again"});
         }
-        if (same && router_.levels() > 0) same = router_.valid(expected.separators);
+        if (same && router_.entries() > 0) same = router_.valid(expected.separators);
         if (!same)
             return fail(errc::corrupt, "the separators of the position index do not fit its keys; build it again");
         return {};
@@ -292,6 +300,10 @@ public:
 
 private:
     static constexpr std::size_t width = Policy::look_ups;
+
+    /// Ways of a look-up that are inlined where it is called: to nodes of bits by the router, or by a tree of six levels, as 30 million to
+    /// 300 million keys have.
+    enum class way : std::uint8_t { any, router, tree_of_6 };
 
     /// Without nodes the router finds the line itself.
     bool has_nodes() const noexcept {
@@ -310,12 +322,26 @@ private:
         return *reinterpret_cast<line_node const*>(nodes_ + i * sizeof(line_node));
     }
     std::uint64_t route(std::uint64_t p) const noexcept {
-        if (router_.levels() > 0) {
-            auto const first = router_.first(p);
-            if (first != radix_router::ask_tree) [[likely]]
-                return first + tree_.less_of_eight(first, p);
-        }
-        return tree_.lower(p);
+        return router_.entries() > 0 ? by_router(p) : tree_.lower(p);
+    }
+    std::uint64_t by_router(std::uint64_t p) const noexcept {
+        auto const first = router_.first(p);
+        if (first == radix_router::ask_tree) [[unlikely]]
+            return by_tree(p);
+        return first + tree_.less_of_eight(first, p);
+    }
+    [[gnu::noinline, gnu::cold]] std::uint64_t by_tree(std::uint64_t p) const noexcept { return tree_.lower(p); }
+
+    /// lower_bound() from the number of a node of bits.
+    std::uint64_t in_bits(std::uint64_t at, std::uint64_t p, Key const& k) const {
+        return finish_near(find_lines<node_kind::bits>(node(at), p), k);
+    }
+    /// lower_bound() by any way.
+    [[gnu::noinline]] std::uint64_t search(std::uint64_t p, Key const& k) const {
+        auto const at = route(p);
+        if constexpr (Policy::thresholds == node_kind::bits)
+            if (kind_ == node_kind::bits) return in_bits(at, p, k);
+        return has_nodes() ? finish(lines_of(at, p), k) : finish_one(at, k);
     }
 
     /// The lines to look at, from what route() said: a node, or, without nodes, the line itself.
@@ -358,12 +384,14 @@ private:
     }
     /// The same for a line and perhaps the one behind it.
     std::uint64_t finish_near(line_pair lines, Key const& k) const {
-        if (lines.first - whole_ >= inner_) [[unlikely]]
+        auto const line = lines.first - whole_;
+        if (line >= inner_) [[unlikely]]
             return finish_at_edge(lines, k);
-        auto const first = lines.first * layout::line, second = lines.second * layout::line;
-        if constexpr (!by_lines) return searched(first, second, k);
-        auto const behind = less_at(second, k) & static_cast<unsigned>(lines.first - lines.second);
-        return checked(first + less_at(first, k) + behind - layout_.lead, k);
+        auto const behind = lines.second - lines.first, first = line * layout::line;
+        if constexpr (!by_lines) return searched(lines.first * layout::line, lines.second * layout::line, k);
+        auto const* const at   = reinterpret_cast<Key const*>(line_whole_) + first;
+        auto const        more = less_in(at + behind * layout::line, k) & (0u - static_cast<unsigned>(behind));
+        return checked(first_whole_ + first + less_in(at, k) + more, k);
     }
     /// The same for one line.
     std::uint64_t finish_one(std::uint64_t line, Key const& k) const {
@@ -396,19 +424,10 @@ private:
         std::array<std::uint64_t, width> p{}, at;
         auto const                       m = ks.size();
         for (std::size_t j = 0; j < m; ++j) p[j] = space_(ks[j]);
-        if (router_.levels() > 0) {
-            std::array<radix_router::way, width> ways;
+        if (router_.entries() > 0) {
+            for (std::size_t j = 0; j < m; ++j) router_.prefetch_entry(p[j]);
             for (std::size_t j = 0; j < m; ++j) {
-                ways[j] = router_.begin(p[j]);
-                router_.prefetch_entry(ways[j]);
-            }
-            for (unsigned level = 1; level < router_.levels(); ++level)
-                for (std::size_t j = 0; j < m; ++j) {
-                    ways[j] = router_.step(ways[j]);
-                    router_.prefetch_entry(ways[j]);
-                }
-            for (std::size_t j = 0; j < m; ++j) {
-                at[j] = router_.first(ways[j]);
+                at[j] = router_.first(p[j]);
                 if (at[j] != radix_router::ask_tree) tree_.prefetch_separators(at[j]);
             }
             for (std::size_t j = 0; j < m; ++j) {
@@ -417,16 +436,15 @@ private:
             }
         } else {
             at.fill(0);
-            auto const levels = tree_.levels();
-            for (unsigned level = 0; level + 1 < levels; ++level) {
-                bool const far = level + 3 >= levels;  // levels above are cached
+            for (unsigned level = tree_.levels() - 1; level > 0; --level) {
+                bool const far = level <= 2;  // levels above are cached
                 for (std::size_t j = 0; j < m; ++j) {
                     at[j] = tree_.step(level, at[j], p[j]);
-                    if (far) tree_.prefetch_node(level + 1, at[j]);
+                    if (far) tree_.prefetch_node(level - 1, at[j]);
                 }
             }
             for (std::size_t j = 0; j < m; ++j) {
-                at[j] = tree_.step(levels - 1, at[j], p[j]);
+                at[j] = tree_.step(0, at[j], p[j]);
                 if (has_nodes()) prefetch(nodes_ + at[j] * sizeof(line_node));
             }
         }
@@ -445,7 +463,7 @@ private:
         std::array<std::size_t, width> open{};
         std::size_t                    left = 0;
         for (std::size_t j = 0; j < m; ++j) {
-            if (at[j] < whole_ || second[j] >= whole_end_) [[unlikely]] {
+            if (at[j] - whole_ >= inner_ || second[j] >= whole_end_) [[unlikely]] {
                 out[j] = finish_at_edge({at[j], second[j]}, ks[j]);
                 continue;
             }
@@ -468,6 +486,9 @@ private:
     std::uint64_t    whole_ = 0, whole_end_ = 0;  ///< lines in [whole_, whole_end_) have all their keys
     std::uint64_t    inner_       = 0;            ///< of them how many have another behind them
     std::uintptr_t   line_0_      = 0;            ///< where line 0 is, or would be: lead keys before the first
+    std::uintptr_t   line_whole_  = 0;            ///< where line `whole_` is
+    std::uint64_t    first_whole_ = 0;            ///< the position of its first key
+    way              way_         = way::any;
     std::uint64_t    model_bytes_ = 0;
     [[no_unique_address]] key_space<Key> space_;
 };
@@ -491,7 +512,7 @@ result<byte_vector> build_line_index(std::span<Key const> keys, std::uint64_t le
     auto const           made = kind == node_kind::words ? maker.make_separators() : maker.make(kind);
     byte_vector          out;
     out.reserve(line_tree_at + static_cast<std::size_t>(key_tree::bytes(made.separators.size())) +
-                made.nodes.size() * (sizeof(line_node) + 8) + 128);
+                made.nodes.size() * (sizeof(line_node) + 8) + 256);
     out.resize(line_tree_at);
     key_tree::put(out, made.separators);
     line_index_head head;
@@ -507,6 +528,7 @@ result<byte_vector> build_line_index(std::span<Key const> keys, std::uint64_t le
     }
     head.nodes_at = out.size();
     put_bytes(out, std::as_bytes(std::span(made.nodes)));
+    if (kind != node_kind::words) out.resize(out.size() + line_nodes_tail);
     auto const header = index_header::of(Policy::name, keys, out.size());
     std::memcpy(out.data(), &header, sizeof header);
     std::memcpy(out.data() + sizeof header, &head, sizeof head);

@@ -29,11 +29,12 @@ enum class node_kind : std::uint8_t {
 /// line_node - a linear model of up to 255 lines of keys, corrected line by line.
 ///
 /// Maps        projection p -> the line that holds lower_bound(p), sometimes two.
-/// Shapes      `bits`: p falls into bucket b = (r * scale) >> 16, where r is the low 16 bits of (p rotated right by shift) - origin. Bit b is
-///             set when the last key of a line falls into bucket b, of which there is one at most. The line is the number of bits set
-///             before b; where b is set, the one behind it may hold the answer too. `base` is origin and the number of bits
-///             before each of the six words.
-///             Of the others `base` is one more than the projection of the last key before the node, and p falls into bucket b = (p - base) >> shift, at most the last one.
+/// Shapes      `bits`: p falls into bucket b = (r * scale) >> 16, where r is the low 16 bits of (p rotated right by shift) - origin. The
+///             buckets of a word stand from its highest bit down. The bit of b is set when the last key of a line falls into b, of which
+///             there is one at most. The line is the number of bits set before b; where b is set, the one behind it may hold the answer
+///             too. `base` is origin and, for each of the six words, the number of bits up to its end.
+///             Of the others `base` is the projection of the node's first key, and p falls into bucket b = (p - base) >> shift, at least the first
+///             and at most the last one.
 ///             Between line i and line i + 1 of the node stands threshold i. Where some bucket begins after the last key of line i and
 ///             not after the first key of line i + 1, the threshold is that bucket: p stands behind it exactly when b is not less. Else both
 ///             keys fall into one bucket; then the threshold is the next bucket and marked: p in the bucket before may stand behind it, and
@@ -41,12 +42,14 @@ enum class node_kind : std::uint8_t {
 ///             twice the bucket of both keys plus one.
 ///             `words`: threshold i is the last key of line i itself, and p stands behind it when it is greater.
 /// Guarantee   at most two lines: a node never holds a bucket in which more could answer (longest()).
-/// Cost        find: one cache line, no branch but that on the kind. 64 bytes.
+/// Cost        find: one cache line, no branch but that on the kind; of bits 22 instructions. 64 bytes.
 /// Invariants  (1) thresholds ascend; those not used are all ones. (2) start counts lines from the front of the keys. (3) bits: at most 254 are set.
 /// Source      the separators of a static B+-tree, written relative to a linear model instead of as keys: frame of reference as in
 ///             Goldstein, Ramakrishnan, Shaft, 1998, learned per node as in the PGM-index, Ferragina and Vinciguerra, 2020.
 struct line_node {
-    static constexpr unsigned most_lines = 255, buckets = 384;
+    static constexpr unsigned    most_lines = 255, buckets = 384;
+    static constexpr std::size_t reach =
+        144;  ///< bytes from its first on that a look-up may read when its bytes are hostile
 
     std::uint64_t base = 0;  ///< of bits: origin, and six bytes of counts from the third on
     std::uint64_t meta =
@@ -148,14 +151,14 @@ inline std::uint32_t node_bucket(std::uint64_t p, unsigned shift, std::uint64_t 
 
 /// The lines of a node of bits.
 inline line_pair node_bits_lines(line_node const& node, std::uint32_t scale, std::uint64_t p) noexcept {
-    auto const bucket = std::min<std::uint32_t>(node_bucket(p, node.shift(), node.base, scale), line_node::buckets - 1);
-    auto const word = bucket / 64, bit = bucket % 64;
-    std::uint64_t bits;
-    std::memcpy(&bits, node.thresholds.data() + 8 * word, 8);
-    auto const counted = std::to_integer<std::uint64_t>(reinterpret_cast<std::byte const*>(&node.base)[2 + word]);
-    auto const before  = bits & ((std::uint64_t{1} << bit) - 1);
-    auto const first   = node.start() + counted + static_cast<std::uint64_t>(std::popcount(before));
-    return {first, first + (bits >> bit & 1)};
+    auto const    bucket = node_bucket(p, node.shift(), node.base, scale);
+    auto const*   at     = reinterpret_cast<std::byte const*>(&node);
+    std::uint64_t word   = bucket / 64, bits;
+    std::memcpy(&bits, at + 16 + 8 * word, 8);
+    auto const from   = bits << bucket % 64;  // the bucket's own bit is the highest
+    auto const behind = static_cast<std::uint64_t>(std::popcount(from));
+    auto const first  = node.start() + std::to_integer<std::uint64_t>(at[2 + word]) - behind;
+    return {first, first + (from >> 63)};
 }
 
 /// How many of the thresholds of a `words` node are less than p.
@@ -174,8 +177,9 @@ inline unsigned node_words_less(line_node const& node, std::uint64_t p) noexcept
 
 inline namespace TENON_SIMD_FLAGS {
 
-/// The lines of a node in which lower_bound(p) may stand: first <= second, whatever the bytes. Kind is that of the index; any node may be of
-/// words. Precondition: p >= node.base, or the node is of words.
+/// The lines of a node in which lower_bound(p) may stand. Kind is that of the index; any node may be of words. Precondition: line_node::reach
+/// bytes can be read; p is greater than the separator before the node and not greater than the one behind it, else the lines are
+/// any numbers.
 ///
 /// Always inline: a call would return the pair through memory in two halves, and who loads both at once waits for all loads before.
 template <node_kind Kind>
@@ -188,7 +192,7 @@ inline line_pair find_lines(line_node const& node, std::uint64_t p) noexcept {
         if (auto const scale = node.scale(); scale != 0) [[likely]]
             return detail::node_bits_lines(node, scale, p);
     } else if (!node.of_words(Kind)) [[likely]] {
-        auto const behind = detail::node_behind<Kind>(node, (p - node.base) >> node.shift());
+        auto const behind = detail::node_behind<Kind>(node, (p < node.base ? 0 : p - node.base) >> node.shift());
         return {start + detail::count_leading(behind.first), start + detail::count_leading(behind.second)};
     }
     auto const line = start + detail::node_words_less(node, p);
@@ -197,8 +201,8 @@ inline line_pair find_lines(line_node const& node, std::uint64_t p) noexcept {
 
 }  // namespace TENON_SIMD_FLAGS
 
-/// Makes nodes for lines that follow each other. `first[i]` and `last[i]` are the projections of the ends of line i; `base` is one
-/// more than the last projection before line 0.
+/// Makes nodes for lines that follow each other. `first[i]` and `last[i]` are the projections of the ends of line i; `base` is the least
+/// p that a node of bits has to place: one more than the last projection before line 0.
 class line_node_builder {
 public:
     static constexpr unsigned most = line_node::most_lines;
@@ -215,10 +219,10 @@ public:
             taken            = kind == node_kind::bits ? scale.lines : longest(kind, base, first, last, some);
             if (taken >= std::min(words, n))
                 return kind == node_kind::bits ? filled_bits(scale, last, start)
-                                               : filled(kind, base, first, last, taken, start);
+                                               : filled(kind, first, last, taken, start);
         }
         taken    = std::min(n, words);
-        auto out = filled(node_kind::words, base, first, last, taken, start);
+        auto out = filled(node_kind::words, first, last, taken, start);
         if (kind == node_kind::bits) out.meta &= ~std::uint64_t{0xffff};
         return out;
     }
@@ -262,10 +266,8 @@ public:
     static unsigned longest(node_kind kind, std::uint64_t base, std::uint64_t const* first, std::uint64_t const* last,
                             unsigned n) noexcept {
         if (kind == node_kind::bits) return std::max(1u, best_scale(base, last, n, 0).lines);
-        auto const tried = [&](unsigned m) {
-            return holds(base, first, last, m, shift_for(kind, from(base, first[m - 1])));
-        };
-        auto good = tried(n);
+        auto const tried = [&](unsigned m) { return holds(first, last, m, shift_for(kind, first[m - 1] - first[0])); };
+        auto       good  = tried(n);
         for (auto bad = n; bad > good + 2;) {  // good lines fit, bad lines do not: a few halvings come near the most
             auto const middle = good + (bad - good) / 2, held = tried(middle);
             if (held == middle) good = middle;
@@ -306,19 +308,16 @@ private:
         std::array<std::uint64_t, 6> bits{};
         for (unsigned i = 0; i + 1 < s.lines; ++i) {
             auto const b = s.bucket(last[i]);
-            bits[b / 64] |= std::uint64_t{1} << b % 64;
+            bits[b / 64] |= std::uint64_t{1} << (63 - b % 64);
         }
-        std::uint64_t before = 0;
+        std::uint64_t up_to = 0;
         for (unsigned i = 0; i < 6; ++i) {
-            node.base |= before << (16 + 8 * i);
-            before += static_cast<unsigned>(std::popcount(bits[i]));
+            up_to += static_cast<unsigned>(std::popcount(bits[i]));
+            node.base |= up_to << (16 + 8 * i);
         }
         std::memcpy(node.thresholds.data(), bits.data(), sizeof bits);
         return node;
     }
-
-    /// How far a projection lies above the base. Keys below it equal the last one before the node: no key that is sought here does.
-    static std::uint64_t from(std::uint64_t base, std::uint64_t p) noexcept { return p < base ? 0 : p - base; }
 
     /// The finest shift under which a distance falls into a bucket of this kind.
     static unsigned shift_for(node_kind kind, std::uint64_t distance) noexcept {
@@ -332,12 +331,11 @@ private:
     ///
     /// Where lines meet inside a bucket, the line before is the first to look at and the one behind the last such place is the second.
     /// Lines between them must hold nothing but the last key of the first one.
-    static unsigned holds(std::uint64_t base, std::uint64_t const* first, std::uint64_t const* last, unsigned n,
-                          unsigned shift) noexcept {
+    static unsigned holds(std::uint64_t const* first, std::uint64_t const* last, unsigned n, unsigned shift) noexcept {
         constexpr auto none = ~std::uint64_t{0};
         std::uint64_t  open = none;  // the bucket in which a second line has been met
         for (unsigned i = 1; i < n; ++i) {
-            auto const before = from(base, last[i - 1]) >> shift, here = from(base, first[i]) >> shift;
+            auto const before = (last[i - 1] - first[0]) >> shift, here = (first[i] - first[0]) >> shift;
             if (here > before) {
                 open = none;
                 continue;
@@ -349,11 +347,11 @@ private:
     }
 
     /// A node of this kind over n lines that it can hold.
-    static line_node filled(node_kind kind, std::uint64_t base, std::uint64_t const* first, std::uint64_t const* last,
-                            unsigned n, std::uint64_t start) noexcept {
+    static line_node filled(node_kind kind, std::uint64_t const* first, std::uint64_t const* last, unsigned n,
+                            std::uint64_t start) noexcept {
         bool const of_words = kind == node_kind::words;
-        auto const shift    = of_words ? 0 : shift_for(kind, from(base, first[n - 1]));
-        line_node  node{base, start << 16 | (of_words ? 0x8000u : 0u) | shift, {}};
+        auto const shift    = of_words ? 0 : shift_for(kind, first[n - 1] - first[0]);
+        line_node  node{first[0], start << 16 | (of_words ? 0x8000u : 0u) | shift, {}};
         node.thresholds.fill(std::byte{0xff});
         std::uint64_t marks = 0;
         for (unsigned i = 1; i < n; ++i) {
@@ -361,7 +359,7 @@ private:
                 std::memcpy(node.thresholds.data() + 8 * (i - 1), &last[i - 1], 8);
                 continue;
             }
-            auto const before = from(base, last[i - 1]) >> shift, here = from(base, first[i]) >> shift;
+            auto const before = (last[i - 1] - first[0]) >> shift, here = (first[i] - first[0]) >> shift;
             bool const marked = here == before;
             if (kind == node_kind::bytes) {
                 node.thresholds[5 + i] = static_cast<std::byte>(here + (marked ? 1 : 0));
