@@ -168,7 +168,6 @@ BUGS = {
         ("the node at the end is no exact one", "std::min(end ? n - 1 : n, line_node::most(kind));", "std::min(n, line_node::most(kind));"),
         ("bits: two lines may end in a bucket", "if (here == before) break;", ""),
         ("bits: far buckets leave the node", "if (far(out.shift) > 0xffff) ++out.shift;", ""),
-        ("bits: the bits that come round are not looked at", "if ((base ^ top) >> (48 + width) != 0) return out;", ""),
         ("bits: the bucket's own bit is taken for one before", "return {first, first + (from >> 63)};", "return {first + (from >> 63), first + (from >> 63)};"),
         ("bits: the bucket's own bit is not looked at", "return {first, first + (from >> 63)};", "return {first, first};"),
         ("bits: counts stop before the word", "node.base |= up_to << (16 + 8 * i);", "node.base |= (up_to - static_cast<unsigned>(std::popcount(bits[i]))) << (16 + 8 * i);"),

@@ -304,6 +304,33 @@ TEST_CASE("a node finds the line of every number around its keys") {
     }
 }
 
+TEST_CASE(
+    "a node of bits takes distances that fill its buckets to the last, and numbers on both sides of a power of two") {
+    for (u64 const shift : {0u, 4u, 30u})
+        for (u64 const high : {u64{1} << 62, (u64{1} << 62) - (u64{1} << (shift + 15))})
+            for (u64 const reach : {(u64{1} << 16) + 1, u64{1} << 16, (u64{1} << 16) - 1, u64{1} << 15, u64{300}}) {
+                CAPTURE(shift);
+                CAPTURE(high);
+                CAPTURE(reach);
+                auto const       base = high + (u64{1} << shift) - 1, step = (reach << shift) / 160;
+                std::vector<u64> keys;  // twenty lines; the last key is as far as can be
+                for (u64 i = 0; i < 159; ++i) keys.push_back(base + i * std::max<u64>(step, 1));
+                keys.push_back(base + ((reach - 1) << shift) + 1);
+                std::sort(keys.begin(), keys.end());
+                lines const seen(keys);
+                unsigned    taken = 20;
+                auto const  node  = line_node_builder::make(base, seen.first.data(), seen.last.data(), 20, 5,
+                                                            node_kind::bits, false, taken);
+                REQUIRE(taken >= 7);
+                for (std::size_t i = 0; i < taken * 8; ++i) {
+                    auto const found = tenon::find_lines<node_kind::bits>(node, keys[i]);
+                    auto const at    = static_cast<u64>(oracle(keys, keys[i])) / 8 + 5;
+                    CHECK((found.first == at || found.second == at));
+                    CHECK(found.second - found.first <= 1);
+                }
+            }
+}
+
 TEST_CASE("a tree counts the separators below any number") {
     constexpr u64 seed = 7;
     CAPTURE(seed);

@@ -289,8 +289,7 @@ private:
             out.shift = width - 16;
             if (far(out.shift) > 0xffff) ++out.shift;
         } else if (width < 16) {
-            if ((base ^ top) >> (48 + width) != 0) return out;  // the bits that come round have to be the same
-            out.shift = 48 + width;
+            out.shift = 48 + width;  // the highest bits come round as the lowest: they ascend as p does
         }
         out.origin = std::rotr(base, static_cast<int>(out.shift)) & 0xffff;
         out.scale  = std::min<std::uint32_t>(
