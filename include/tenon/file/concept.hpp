@@ -51,8 +51,11 @@ concept file = std::movable<F> && requires(F f, F const cf, std::uint64_t n, std
 enum class write_mode : unsigned char {
     direct,  ///< past the page cache; a flushed write waits for the device by itself, and an error belongs to it alone
     cached,  ///< through the page cache; a flushed write is a write and a sync of the file
+    mapped,  ///< stored into memory that is the page cache; of a mapped file only
 };
-constexpr std::string_view to_string(write_mode m) noexcept { return m == write_mode::direct ? "direct" : "cached"; }
+constexpr std::string_view to_string(write_mode m) noexcept {
+    return m == write_mode::direct ? "direct" : m == write_mode::cached ? "cached" : "mapped";
+}
 
 /// Whether a write has reached the medium when it is done.
 enum class flush : bool { no, yes };
@@ -78,6 +81,28 @@ concept direct_file = std::movable<D> && requires(D d, D const cd, std::uint64_t
     { d.write(offset, bytes, f) } -> std::same_as<result<void>>;
     { d.sync() } -> std::same_as<result<void>>;
     { cd.path() } -> std::convertible_to<std::string>;
+};
+
+/// A file of fixed size whose bytes are stored into a mapping, so that a write is no call to the system.
+///
+/// | expression | meaning |
+/// | --- | --- |
+/// | `m.write_at(offset, bytes)` | within the size that the file had when it was opened; when it returns the bytes survive the end of the process |
+/// | `m.prepare()` | advice: all of it will be written soon |
+/// | `m.finish()` | advice: nothing more will be written; write_at is as a file's from then on. Not beside a write_at |
+/// | `m.sync()` | as a file's |
+/// | `cm.mode()` | mapped, or cached where the file system is not known to take it: then write_at is a file's |
+///
+/// A write that is not synced may have reached the medium in any part, down to single bytes. Reads through other open files see it at once.
+/// Threads: write_at on disjoint ranges and sync may run concurrently. Move-only; closes itself.
+template <class M>
+concept mapped_file = std::movable<M> && requires(M m, M const cm, std::uint64_t offset, byte_view bytes) {
+    { m.write_at(offset, bytes) } -> std::same_as<result<void>>;
+    m.prepare();
+    m.finish();
+    { m.sync() } -> std::same_as<result<void>>;
+    { cm.mode() } -> std::same_as<write_mode>;
+    { cm.path() } -> std::convertible_to<std::string>;
 };
 
 /// A write of a queue that has ended.
@@ -134,6 +159,13 @@ concept file_system =
         { fs.sync_directory(path) } -> std::same_as<result<void>>;
         { fs.now_ns() } -> std::same_as<std::uint64_t>;
         { FS::name } -> std::convertible_to<std::string_view>;
+    };
+
+/// A file system that also has `fs.open_mapped(path)`: a mapped file that must exist, for writing.
+template <class FS>
+concept mapping_file_system =
+    file_system<FS> && mapped_file<typename FS::mapped_file> && requires(FS fs, std::string const& path) {
+        { fs.open_mapped(path) } -> std::same_as<result<typename FS::mapped_file>>;
     };
 
 /// The directory part of a path, "." when there is none.

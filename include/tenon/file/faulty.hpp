@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include <unistd.h>
@@ -30,6 +31,7 @@ enum class fault_kind : unsigned char {
     io,    ///< errc::io, nothing done
     full,  ///< errc::full, nothing done
     short_write,  ///< a write writes the first part of its bytes (a direct one whole blocks), then errc::full; other calls as `full`
+    short_read,  ///< read_at hands out the first part of the bytes, as at the end of a file; other calls work
     flip_bit,  ///< read_at hands out, a write stores the bytes with one bit flipped and reports success; other calls work
     kill,      ///< the process ends at once, as by kill -9; a write has written its first part by then
 };
@@ -37,7 +39,7 @@ enum class fault_kind : unsigned char {
 struct fault {
     fault_kind    kind = fault_kind::io;
     std::uint64_t at =
-        0;  ///< short_write, kill: how many bytes are written; flip_bit: which bit; all modulo what the call moves
+        0;  ///< short_write, kill: how many bytes are written; short_read: are read; flip_bit: which bit; all modulo what the call moves
 };
 
 /// The calls that count and can fail.
@@ -151,26 +153,14 @@ public:
     public:
         result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> to) const {
             auto const f = plan_->next(file_call::read);
+            if (f && f->kind == fault_kind::short_read)
+                return base_.read_at(offset, to.empty() ? to : to.first(static_cast<std::size_t>(f->at % to.size())));
             if (f && f->kind != fault_kind::flip_bit) return refuse(*f, file_call::read, base_.path());
             auto done = base_.read_at(offset, to);
             if (f && done && *done > 0) flip(to.first(*done), f->at);
             return done;
         }
-        result<void> write_at(std::uint64_t offset, byte_view bytes) {
-            auto const f = plan_->next(file_call::write);
-            if (!f) return base_.write_at(offset, bytes);
-            if (f->kind == fault_kind::flip_bit) {
-                byte_vector changed(bytes.begin(), bytes.end());
-                if (!changed.empty()) flip(changed, f->at);
-                return base_.write_at(offset, changed);
-            }
-            if (writes_part(*f) && !bytes.empty())
-                if (auto part = base_.write_at(offset, bytes.first(static_cast<std::size_t>(f->at % bytes.size())));
-                    !part)
-                    return part;
-            if (f->kind == fault_kind::kill) detail::end_process();
-            return refuse(*f, file_call::write, base_.path());
-        }
+        result<void> write_at(std::uint64_t offset, byte_view bytes) { return written(base_, *plan_, offset, bytes); }
         result<std::uint64_t> size() const {
             if (auto const f = strikes(*plan_, file_call::size)) return refuse(*f, file_call::size, base_.path());
             return base_.size();
@@ -207,6 +197,30 @@ public:
         std::shared_ptr<fault_plan> plan_;
     };
 
+    /// Of a Base that maps files: a store is a write that can fail.
+    template <class Mapping>
+    class mapped_handle {
+    public:
+        result<void> write_at(std::uint64_t offset, byte_view bytes) { return written(base_, *plan_, offset, bytes); }
+        result<void> sync() {
+            if (auto const f = strikes(*plan_, file_call::sync)) return refuse(*f, file_call::sync, base_.path());
+            return base_.sync();
+        }
+        void        prepare() { base_.prepare(); }
+        void        finish() { base_.finish(); }
+        write_mode  mode() const { return base_.mode(); }
+        std::string path() const { return base_.path(); }
+
+    private:
+        friend class faulty;
+        mapped_handle(typename Mapping::mapped_file base, std::shared_ptr<fault_plan> plan)
+            : base_(std::move(base)), plan_(std::move(plan)) {}
+
+        typename Mapping::mapped_file base_;
+        std::shared_ptr<fault_plan>   plan_;
+    };
+    using mapped_file = std::conditional_t<mapping_file_system<Base>, mapped_handle<Base>, void>;
+
     class write_queue;
     class direct_file {
     public:
@@ -214,7 +228,7 @@ public:
         write_mode   mode() const { return base_.mode(); }
         result<void> write(std::uint64_t offset, byte_view bytes, flush how) {
             auto const f = plan_->next(file_call::direct_write);
-            if (!f) return base_.write(offset, bytes, how);
+            if (!f || f->kind == fault_kind::short_read) return base_.write(offset, bytes, how);
             return struck(*f, offset, bytes, how);
         }
         result<void> sync() {
@@ -258,7 +272,7 @@ public:
         explicit write_queue(std::unique_ptr<typename Base::write_queue> base) : base_(std::move(base)) {}
 
         result<void> submit(direct_file& d, std::uint64_t offset, byte_view bytes, flush how, std::uint64_t tag) {
-            if (auto const f = d.plan_->next(file_call::direct_write)) {
+            if (auto const f = d.plan_->next(file_call::direct_write); f && f->kind != fault_kind::short_read) {
                 auto                  done = d.struck(*f, offset, bytes, how);
                 std::lock_guard const hold(mutex_);
                 struck_.push_back({tag, std::move(done)});
@@ -307,6 +321,14 @@ public:
         if (!opened) return fail(std::move(opened).error());
         return direct_file(*std::move(opened), plan_);
     }
+    result<mapped_file> open_mapped(std::string const& path)
+    requires mapping_file_system<Base>
+    {
+        if (auto const f = strikes(*plan_, file_call::open)) return refuse(*f, file_call::open, path);
+        auto opened = base_.open_mapped(path);
+        if (!opened) return fail(std::move(opened).error());
+        return mapped_file(*std::move(opened), plan_);
+    }
     std::unique_ptr<write_queue> make_queue(std::size_t depth) {
         return std::make_unique<write_queue>(base_.make_queue(depth));
     }
@@ -339,13 +361,28 @@ public:
     std::uint64_t now_ns() { return base_.now_ns(); }
 
 private:
+    template <class File>
+    static result<void> written(File& base, fault_plan& plan, std::uint64_t offset, byte_view bytes) {
+        auto const f = plan.next(file_call::write);
+        if (!f || f->kind == fault_kind::short_read) return base.write_at(offset, bytes);
+        if (f->kind == fault_kind::flip_bit) {
+            byte_vector changed(bytes.begin(), bytes.end());
+            if (!changed.empty()) flip(changed, f->at);
+            return base.write_at(offset, changed);
+        }
+        if (writes_part(*f) && !bytes.empty())
+            if (auto part = base.write_at(offset, bytes.first(static_cast<std::size_t>(f->at % bytes.size()))); !part)
+                return part;
+        if (f->kind == fault_kind::kill) detail::end_process();
+        return refuse(*f, file_call::write, base.path());
+    }
     static bool writes_part(fault const& f) noexcept {
         return f.kind == fault_kind::short_write || f.kind == fault_kind::kill;
     }
     /// Counts a call that moves no bytes; flips pass it by.
     static std::optional<fault> strikes(fault_plan& plan, file_call kind) {
         auto f = plan.next(kind);
-        if (f && f->kind == fault_kind::flip_bit) f.reset();
+        if (f && (f->kind == fault_kind::flip_bit || f->kind == fault_kind::short_read)) f.reset();
         return f;
     }
     static tl::unexpected<error> refuse(fault const& f, file_call kind, std::string const& path) {

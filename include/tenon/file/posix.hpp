@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstring>
 #include <ctime>
 #include <limits>
 #include <memory>
@@ -20,9 +21,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#if defined(__linux__)
+#include <sys/vfs.h>
+#endif
 
 /// posix_files - the operating system's files, unbuffered by tenon.
 ///
@@ -326,6 +331,68 @@ struct posix_files {
     };
     using write_queue = pooled_queue<direct_file>;
 
+    /// On ext4, XFS and tmpfs a mapping, which these never fail to write to once the file has its blocks; elsewhere, and off Linux,
+    /// an ordinary file. An error of the medium while a page is read back ends the process with SIGBUS.
+    class mapped_file {
+    public:
+        mapped_file(mapped_file&& other) noexcept
+            : file_(std::move(other.file_)), at_(std::exchange(other.at_, nullptr)), bytes_(other.bytes_) {}
+        mapped_file& operator=(mapped_file&& other) noexcept {
+            file_ = std::move(other.file_);
+            std::swap(at_, other.at_);
+            std::swap(bytes_, other.bytes_);
+            return *this;
+        }
+        mapped_file(mapped_file const&)            = delete;
+        mapped_file& operator=(mapped_file const&) = delete;
+        ~mapped_file() { finish(); }
+
+        write_mode   mode() const noexcept { return at_ != nullptr ? write_mode::mapped : write_mode::cached; }
+        result<void> write_at(std::uint64_t offset, byte_view bytes) {
+            if (at_ == nullptr) return file_.write_at(offset, bytes);
+            expects(offset <= bytes_ && bytes.size() <= bytes_ - offset, "a mapped file does not grow");
+            if (!bytes.empty()) std::memcpy(at_ + offset, bytes.data(), bytes.size());
+            return {};
+        }
+        /// Takes the page faults, which cost more than the stores.
+        [[gnu::cold]] void prepare() noexcept {
+#if defined(MADV_POPULATE_WRITE)
+            if (at_ != nullptr) ::madvise(at_, bytes_, MADV_POPULATE_WRITE);
+#endif
+        }
+        /// Pages that are mapped must be protected again before each can be written back.
+        [[gnu::cold]] void finish() noexcept {
+            if (at_ != nullptr) ::munmap(std::exchange(at_, nullptr), bytes_);
+        }
+        result<void>       sync() { return file_.sync(); }  // Linux writes back what was stored as well
+        std::string const& path() const noexcept { return file_.path(); }
+
+    private:
+        friend struct posix_files;
+        mapped_file(file f, std::byte* at, std::size_t bytes) : file_(std::move(f)), at_(at), bytes_(bytes) {}
+
+        file        file_;
+        std::byte*  at_;
+        std::size_t bytes_;
+    };
+    [[gnu::cold]] result<mapped_file> open_mapped(std::string const& path) {
+        auto opened = open(path, open_mode::read_write);
+        if (!opened) return fail(std::move(opened).error());
+        std::byte*  at    = nullptr;
+        std::size_t bytes = 0;
+#if defined(__linux__)
+        struct statfs where{};
+        struct stat   info{};
+        if (::fstatfs(opened->fd_, &where) == 0 && ::fstat(opened->fd_, &info) == 0 && info.st_size > 0 &&
+            (where.f_type == 0xEF53 || where.f_type == 0x58465342 || where.f_type == 0x01021994)) {
+            bytes            = static_cast<std::size_t>(info.st_size);
+            auto* const made = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, opened->fd_, 0);
+            if (made != MAP_FAILED) at = static_cast<std::byte*>(made);
+        }
+#endif
+        return mapped_file(*std::move(opened), at, bytes);
+    }
+
     [[gnu::cold]] result<direct_file> open_direct(std::string const& path) {
         std::size_t block = 4096;
 #if defined(RWF_DSYNC) && defined(O_DIRECT)
@@ -425,6 +492,6 @@ struct posix_files {
 
 static_assert(sizeof(off_t) == 8, "tenon: files need 64-bit offsets; compile with -D_FILE_OFFSET_BITS=64");
 static_assert(file<posix_files::file>);
-static_assert(file_system<posix_files>);
+static_assert(file_system<posix_files> && mapping_file_system<posix_files>);
 
 }  // namespace tenon

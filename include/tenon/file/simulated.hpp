@@ -345,6 +345,36 @@ public:
         std::unique_ptr<state> state_;
     };
 
+    /// A write is two operations, cut at a byte that a fixed sequence of draws decides: a mapping can reach the medium in any part.
+    class mapped_file {
+    public:
+        result<void> write_at(std::uint64_t offset, byte_view bytes) {
+            std::size_t first = 0;
+            if (bytes.size() > 1) {
+                std::lock_guard const guard(file_.state_->in->mutex);
+                first = 1 + static_cast<std::size_t>(hash_u64(++file_.state_->in->draws) % (bytes.size() - 1));
+            }
+            if (first != 0)
+                if (auto done = file_.write_at(offset, bytes.first(first)); !done) return done;
+            return file_.write_at(offset + first, bytes.subspan(first));
+        }
+        result<void>       sync() { return file_.sync(); }
+        void               prepare() noexcept {}
+        void               finish() noexcept {}
+        write_mode         mode() const noexcept { return write_mode::mapped; }
+        std::string const& path() const noexcept { return file_.path(); }
+
+    private:
+        friend class simulated_files;
+        explicit mapped_file(file f) : file_(std::move(f)) {}
+        file file_;
+    };
+    result<mapped_file> open_mapped(std::string const& path) {
+        auto opened = open(path, open_mode::read_write);
+        if (!opened) return fail(std::move(opened).error());
+        return mapped_file(*std::move(opened));
+    }
+
     class write_queue;
     class direct_file {
     public:
@@ -689,6 +719,6 @@ private:
 };
 
 static_assert(file<simulated_files::file>);
-static_assert(file_system<simulated_files>);
+static_assert(mapping_file_system<simulated_files>);
 
 }  // namespace tenon

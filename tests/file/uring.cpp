@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// io_uring under the write queue: the axioms, a log on it, and what happens where the kernel refuses it.
+#include "tenon/file/uring.hpp"
+#include "tenon/core/block_buffer.hpp"
+#include "tenon/testing/file.hpp"
+#include "tenon/testing/kill.hpp"
+#include "tenon/wal/segmented.hpp"
+
+#include "temporary_directory.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstddef>
+#include <string>
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+using namespace tenon;
+
+namespace {
+
+/// Forbids io_uring in this process, as containers do.
+bool forbid(int code) {
+    sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(code)),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    sock_fprog const program{4, filter};
+    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+std::string conforms(std::string const& directory) {
+    for (std::uint64_t const seed : {1u, 2u, 3u, 4u}) {
+        uring_files fs;
+        auto const  here = directory + "/direct" + std::to_string(seed);
+        if (!fs.make_directory(here)) return "no directory";
+        testing::report r;
+        testing::check_direct_files(fs, here, seed, r);
+        if (!r.passed()) return r.text();
+    }
+    return {};
+}
+
+/// Appends with callbacks and closes; what is there afterwards.
+std::string log_on(std::string const& path) {
+    using log_type = segmented_wal<>::log<uring_files>;
+    wal_options const options{.identity = 6, .segment_bytes = {1u << 16}, .threads = false};
+    std::size_t       called = 0, found = 0;
+    {
+        auto log = log_type::open({}, path, options);
+        if (!log || !log->replay({0}, [](lsn, byte_view) { return result<void>{}; })) return "open";
+        for (int i = 0; i < 500; ++i)
+            if (!log->append(as_bytes(std::string(500, 'u')),
+                             [&](result<void> const& done) { called += done.has_value(); }))
+                return "append";
+    }
+    auto log = log_type::open({}, path, options);
+    if (!log || !log->replay({0}, [&](lsn, byte_view b) {
+            found += b.size() == 500;
+            return result<void>{};
+        }))
+        return "replay";
+    return called == 500 && found == 500 ? std::string()
+                                         : std::to_string(called) + " called, " + std::to_string(found) + " found";
+}
+
+}  // namespace
+
+TEST_CASE("a queue on io_uring keeps the axioms, and a log on it loses nothing") {
+    temporary_directory const here;
+    auto const                queue = uring_files{}.make_queue(4);
+    MESSAGE("the queue is ", queue->kind(), " ", queue->why_not());
+    CHECK(conforms(here.path) == "");
+    CHECK(log_on(here.path + "/log") == "");
+}
+
+TEST_CASE("where the kernel refuses io_uring the pool does the work, and the queue says why") {
+    for (int const code : {EPERM, ENOSYS}) {
+        temporary_directory const here;
+        auto const                ended = testing::kill_while([&] {
+            if (!forbid(code)) return 77;
+            auto const queue = uring_files{}.make_queue(4);
+            if (queue->kind() != "pool" ||
+                queue->why_not().find(std::system_category().message(code)) == std::string::npos)
+                return 2;
+            auto wrong = conforms(here.path);
+            if (wrong.empty()) wrong = log_on(here.path + "/log");
+            if (!wrong.empty()) std::fprintf(stderr, "%s\n", wrong.c_str());
+            return wrong.empty() ? 0 : 3;
+        });
+        if (ended.code == 77) MESSAGE("not looked at: this process may not filter its calls");
+        else CHECK(ended.code == 0);
+    }
+}
+
+TEST_CASE("a write that the ring cannot do is an error that names the file, or is finished by the file itself") {
+    temporary_directory const here;
+    uring_files               fs;
+    auto const                path = here.path + "/f";
+    REQUIRE(fs.open(path, open_mode::create));
+    auto file  = fs.open_direct(path);
+    auto queue = fs.make_queue(2);
+    REQUIRE(file);
+    block_buffer bytes;
+    bytes.append_zeros(8192);
+    REQUIRE(queue->submit(*file, std::uint64_t{1} << 62, std::as_const(bytes).bytes(), flush::yes, 1));
+    REQUIRE(queue->submit(*file, 4096, std::as_const(bytes).bytes(), flush::yes, 2));
+    for (int i = 0; i < 2; ++i) {
+        auto const c = queue->wait();
+        CHECK(c.done.has_value() == (c.tag == 2));
+        if (!c.done) CHECK(c.done.error().message.find(path) != std::string::npos);
+    }
+    CHECK_FALSE(queue->poll());
+    CHECK(*fs.open(path, open_mode::read_only)->size() == 12288);
+}
