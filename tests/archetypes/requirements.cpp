@@ -219,8 +219,10 @@ struct log_with {
     requires(Without != 10);
     result<void> sync(tenon::lsn, tenon::durability)
     requires(Without != 11);
+    result<void> reserve(std::uint64_t)
+    requires(Without != 12);
 };
-static_assert(unneeded<11>([]<int W>() { return tenon::wal<log_with<W>>; }) == -1);
+static_assert(unneeded<12>([]<int W>() { return tenon::wal<log_with<W>>; }) == -1);
 
 template <int Without>
 struct wal_policy_with {

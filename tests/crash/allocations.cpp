@@ -206,3 +206,63 @@ TEST_CASE("every allocation fails in turn: an error or std::bad_alloc, nothing l
     CHECK(struck * 10 > runs * 9);
     CHECK(open_files() == files);
 }
+
+TEST_CASE(
+    "every allocation of an append fails in turn: it is refused as full, the log goes on and takes it afterwards") {
+    std::uint64_t struck = 0;
+    for (bool const lasting : {false, true})
+        for (std::uint64_t n = 1;; ++n) {
+            CAPTURE(n);
+            CAPTURE(lasting);
+            fast_directory const     folder;
+            auto const               path = folder.path.string() + "/log";
+            tenon::wal_options const options{.identity = 1, .segment_bytes = {16384}, .threads = false};
+            using log_type                  = tenon::segmented_wal<>::log<tenon::posix_files>;
+            std::size_t              called = 0, taken = 0;
+            std::vector<std::string> found;
+            bool                     over = false;
+            {
+                auto log = log_type::open({}, path, options);
+                REQUIRE(log);
+                REQUIRE(log->replay({0}, [](tenon::lsn, tenon::byte_view) { return tenon::result<void>{}; }));
+                heap.count = heap.struck = 0;
+                heap.fails               = n;
+                heap.lasting             = lasting;
+                for (int i = 0; i < 40; ++i) {
+                    std::string const record(900, static_cast<char>('A' + i));
+                    auto const        count = [&](tenon::result<void> const& done) { called += done.has_value(); };
+                    auto const        put   = [&] {
+                        return i % 2 == 0 ? log->append(tenon::as_bytes(record))
+                                                   : log->append(tenon::as_bytes(record), count);
+                    };
+                    auto const before = log->end();
+                    heap.on           = true;
+                    auto end          = put();
+                    heap.on           = false;
+                    if (!end) {
+                        REQUIRE(end.error().kind == tenon::errc::full);
+                        REQUIRE(log->end() == before);
+                        REQUIRE(heap.struck > 0);
+                        end = put();
+                        REQUIRE(end);
+                    }
+                    ++taken;
+                }
+                over = heap.struck == 0;
+                struck += heap.struck > 0;
+                heap.fails = 0;
+                REQUIRE(log->sync_all());
+            }
+            CHECK(called == 20);
+            auto log = log_type::open({}, path, options);
+            REQUIRE(log->replay({0}, [&](tenon::lsn, tenon::byte_view b) {
+                found.emplace_back(tenon::as_chars(b));
+                return tenon::result<void>{};
+            }));
+            REQUIRE(found.size() == taken);
+            for (std::size_t i = 0; i < found.size(); ++i)
+                CHECK(found[i] == std::string(900, static_cast<char>('A' + i)));
+            if (over) break;
+        }
+    CHECK(struck > 20);
+}

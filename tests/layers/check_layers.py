@@ -31,7 +31,7 @@ EXCEPTIONS = {
 }
 
 # Outside libraries that have one way in each.
-ONE_DOOR = {"hwy/": "core/simd", "Eigen/": "core/linalg"}
+ONE_DOOR = {"hwy/": "core/simd", "Eigen/": "core/linalg", "liburing": "file/uring", "lz4": "wal/lz4", "zstd": "wal/zstd"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 MAX_LINES = 900

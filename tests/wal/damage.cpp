@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hostile bytes: an error or a prefix of what was appended, never another record and never a crash.
 #include "tenon/core/prng.hpp"
+#include "tenon/file/faulty.hpp"
 #include "tenon/file/memory.hpp"
 #include "tenon/wal/segmented.hpp"
 
@@ -219,6 +220,65 @@ TEST_CASE("segments that are missing, foreign or of another database are refused
         overwrite(fs, first, 0, object_bytes(h));
         CHECK(read_back(fs).why.kind == errc::wrong_assembly);
     }
+}
+
+TEST_CASE("a replay from behind the end is refused, in the last segment as well; from the end itself it is not") {
+    for (bool const closed : {true, false})
+        for (std::size_t bytes : {100u, 5000u}) {
+            CAPTURE(closed);
+            CAPTURE(bytes);
+            memory_files fs;
+            auto const   begins = write_log(fs, 7, bytes, true);
+            auto const   end    = begins.back() + detail::wal_frame_bytes(bytes);
+            auto const   names  = fs.list("/log");
+            auto const   start  = (end / 4096) * 4096;  // segments hold 4096 bytes of the log
+            if (!closed) zero(fs, "/log/" + detail::wal_file_name(start, ".log"), 4096 + (end - start), 24);
+            CHECK_FALSE(read_back(fs, end, true).failed);
+            CHECK(read_back(fs, begins.back(), true).records.size() == 1);
+            for (auto const from : {end + 8, end + 24, end + 64, begins.back() + 8, begins[3] + 16}) {
+                CAPTURE(from);
+                auto const got = read_back(fs, from, true);
+                REQUIRE(got.failed);
+                CHECK(got.why.kind == errc::corrupt);
+                CHECK(got.why.message.find(std::to_string(from)) != std::string::npos);
+            }
+            CHECK(read_back(fs, end + 8, false).failed);    // and for writing
+            CHECK_FALSE(read_back(fs, end, false).failed);  // which changes nothing
+            CHECK_FALSE(read_back(fs, begins[2], true).failed);
+        }
+}
+
+TEST_CASE("reads that come short are an error that names the file, or make no difference") {
+    memory_files disk;
+    write_log(disk, 40, 300, true);
+    auto const all = read_back(disk).records;
+    REQUIRE(all.size() == 40);
+    std::uint64_t failed = 0;
+    for (std::uint64_t n = 1;; ++n)
+        for (std::uint64_t bytes : {0u, 7u, 63u, 4000u}) {
+            CAPTURE(n);
+            CAPTURE(bytes);
+            faulty<memory_files> fs(disk);
+            fs.faults().fail_nth(file_call::read, n, {fault_kind::short_read, bytes});
+            auto o      = options;
+            o.read_only = true;
+            std::vector<std::string> found;
+            auto                     log  = segmented_wal<>::log<faulty<memory_files>>::open(fs, "/log", o);
+            auto                     seen = log ? log->replay({0},
+                                                              [&](lsn, byte_view b) {
+                                              found.emplace_back(as_chars(b));
+                                              return result<void>{};
+                                          })
+                                                : result<replay_report>(fail(std::move(log).error()));
+            if (fs.faults().struck() == 0) {
+                CHECK(failed > 8);
+                return;
+            }
+            CHECK(is_prefix(found, all));
+            failed += !seen;
+            if (!seen) CHECK(seen.error().message.find("/log/") != std::string::npos);
+            else CHECK(found == all);
+        }
 }
 
 TEST_CASE("random bytes behind a good header give an error or nothing, in bounded time") {

@@ -3,6 +3,7 @@
 #include "tenon/file/direct.hpp"
 #include "tenon/file/faulty.hpp"
 #include "tenon/file/memory.hpp"
+#include "tenon/file/simulated.hpp"
 #include "tenon/wal/archetype.hpp"
 #include "tenon/wal/segmented.hpp"
 
@@ -96,9 +97,22 @@ TEST_CASE(
                 auto log = segmented_wal<>::log<faulty<memory_files>>::open(fs, "/log", options);
                 failed   = !log || !log->replay({0}, ignore);
                 for (int i = 0; i < 30 && !failed; ++i) {
-                    appended.push_back(std::string(700, static_cast<char>('A' + i)));
-                    auto const end = log->append(as_bytes(appended.back()));
-                    REQUIRE(end);
+                    std::string const record(700, static_cast<char>('A' + i));
+                    auto              end = log->append(as_bytes(record));
+                    if (!end && kind != fault_kind::io) {  // refused: nothing of it is there, and the next one is taken
+                        failed = true;
+                        CHECK(end.error().kind == errc::full);
+                        end = log->append(as_bytes(record));
+                        REQUIRE(end);
+                    }
+                    if (!end) {
+                        failed = true;
+                        CHECK(end.error().kind == errc::io);
+                        CHECK(log->append(as_bytes("x")).error().kind == errc::poisoned);
+                        CHECK(log->reserve(1).error().kind == errc::poisoned);
+                        continue;
+                    }
+                    appended.push_back(record);
                     auto const done = log->sync(*end);
                     if (done) {
                         acknowledged = appended;
@@ -134,7 +148,7 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("a full disk while the next segment is made ahead is no error; the commit that needs it gets one") {
+TEST_CASE("a full disk while the next segment is made ahead is no error; the append that needs it is refused") {
     memory_files         disk;
     faulty<memory_files> fs(disk);
     auto                 log = segmented_wal<>::log<faulty<memory_files>>::open(fs, "/log", options);
@@ -142,12 +156,131 @@ TEST_CASE("a full disk while the next segment is made ahead is no error; the com
     REQUIRE(log->replay({0}, ignore));
     fs.faults().fail_from(1, {fault_kind::full, 0});
     CHECK(log->prepare());
-    fs.faults().clear();
-    CHECK(disk.list("/log")->size() <= 2);
-    fs.faults().fail_from(file_call::direct_write, 1, {fault_kind::full, 0});
-    auto const end = log->append(as_bytes(std::string(5000, 'x')));
-    REQUIRE(end);
-    CHECK(log->sync(*end).error().kind == errc::full);
+    auto const before = log->end();
+    auto const end    = log->append(as_bytes(std::string(5000, 'x')));
+    REQUIRE_FALSE(end);
+    CHECK(end.error().kind == errc::full);
+    CHECK(log->end() == before);
+    CHECK(log->reserve(5000).error().kind == errc::full);
+}
+
+namespace {
+
+/// Fills a log until nothing fits, with each call in turn and all after it saying that the disk is full; then there is space again.
+template <class Policy, bool WithCallback>
+void fill_and_free() {
+    for (std::uint64_t n = 1;; ++n) {
+        CAPTURE(n);
+        simulated_files          disk;
+        faulty<simulated_files>  fs(disk);
+        std::vector<std::string> appended;
+        std::size_t              called = 0;
+        bool                     over   = false;
+        {
+            auto log = Policy::template log<faulty<simulated_files>>::open(fs, "log", options);
+            REQUIRE(log);
+            REQUIRE(log->replay({0}, ignore));
+            auto const put = [&](std::size_t bytes) -> result<lsn> {
+                std::string const record(bytes, static_cast<char>('a' + appended.size() % 26));
+                result<lsn>       end;
+                if constexpr (WithCallback)
+                    end = log->append(as_bytes(record), [&](result<void> const& done) { called += done.has_value(); });
+                else end = log->append(as_bytes(record));
+                if (end) appended.push_back(record);
+                return end;
+            };
+            for (int i = 0; i < 3; ++i) REQUIRE(log->sync(*put(500)));
+            // the calls that make a segment: the ones that an append of more than is left needs beyond a plain one
+            for (auto call : {file_call::open, file_call::size, file_call::write, file_call::direct_write,
+                              file_call::sync, file_call::rename, file_call::sync_directory})
+                if (static_cast<std::uint64_t>(call) + 1 == n) fs.faults().fail_from(call, 1, {fault_kind::full, 0});
+            auto const before = log->end();
+            auto const failed = put(20'000);
+            over              = n == 14;  // the last kind of call
+            if (fs.faults().struck() > 0) {
+                REQUIRE_FALSE(failed);
+                CHECK(failed.error().kind == errc::full);
+                CHECK(log->end() == before);
+                for (int i = 0; i < 3; ++i) CHECK(put(20'000).error().kind == errc::full);
+            } else {
+                REQUIRE(failed);
+            }
+            // readers go on: what was acknowledged is there, seen from outside
+            auto reader_options      = options;
+            reader_options.read_only = true;
+            auto reader              = Policy::template log<simulated_files>::open(disk, "log", reader_options);
+            REQUIRE(reader);
+            std::size_t seen = 0;
+            REQUIRE(reader->replay({0}, [&](lsn, byte_view) {
+                ++seen;
+                return result<void>{};
+            }));
+            CHECK(seen >= 3);
+            fs.faults().clear();
+            REQUIRE(log->sync(*put(20'000)));
+            REQUIRE(log->sync(*put(100)));
+        }
+        if (WithCallback) CHECK(called == appended.size());
+        for (auto const kept : {simulated_files::kept::nothing, simulated_files::kept::everything}) {
+            auto log = Policy::template log<simulated_files>::open(disk.after_power_loss(kept), "log", options);
+            REQUIRE(log);
+            std::vector<std::string> found;
+            auto const               seen = log->replay({0}, [&](lsn, byte_view b) {
+                found.emplace_back(as_chars(b));
+                return result<void>{};
+            });
+            REQUIRE_MESSAGE(seen, seen.error().message);
+            if (Policy::promise == survives::power_loss || kept == simulated_files::kept::everything)
+                CHECK(found == appended);
+        }
+        if (over) break;
+    }
+}
+
+}  // namespace
+
+TEST_CASE("a log on a full disk refuses a record before any part of it has a place, and goes on when there is space") {
+    fill_and_free<segmented_wal<>, false>();
+    fill_and_free<segmented_wal<>, true>();
+    fill_and_free<segmented_wal<sync_each_commit>, false>();
+    fill_and_free<segmented_wal<no_sync>, false>();
+}
+
+TEST_CASE("appends of several threads on a full disk are each taken or refused, and none is lost") {
+    memory_files             disk;
+    faulty<memory_files>     fs(disk);
+    wal_options const        with_helpers{.identity = 1, .segment_bytes = {8192}};
+    std::atomic<std::size_t> taken{0}, refused{0}, wrong{0};
+    {
+        auto log = segmented_wal<>::log<faulty<memory_files>>::open(fs, "/log", with_helpers);
+        REQUIRE(log->replay({0}, ignore));
+        std::vector<std::thread> threads;
+        for (int t = 0; t < 3; ++t)
+            threads.emplace_back([&, t] {
+                for (int i = 0; i < 300; ++i) {
+                    if (t == 0 && i % 100 == 50) fs.faults().fail_from(file_call::rename, 1, {fault_kind::full, 0});
+                    if (t == 0 && i % 100 == 90) fs.faults().clear();
+                    auto const end = log->append(as_bytes(std::string(400, 'x')));
+                    if (!end) {
+                        ++(end.error().kind == errc::full ? refused : wrong);
+                        continue;
+                    }
+                    ++taken;
+                    wrong += !log->sync(*end);
+                }
+            });
+        for (auto& t : threads) t.join();
+        CHECK(wrong == 0);
+        CHECK(refused > 0);
+        REQUIRE(log->sync(*log->append(as_bytes("last"))));
+    }
+    auto        log = segmented_wal<>::log<memory_files>::open(disk, "/log", with_helpers);
+    std::size_t n   = 0;
+    REQUIRE(log->replay({0}, [&](lsn, byte_view) {
+        ++n;
+        return result<void>{};
+    }));
+    CHECK(n == taken + 1);
 }
 
 TEST_CASE("commits begin writes of their own while few are under way, and those that wait then share one") {

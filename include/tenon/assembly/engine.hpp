@@ -207,7 +207,7 @@ public:
                 out = flush_frozen();
             }
             if (auto synced = log_->sync_all(); !synced && out) out = fail(std::move(synced).error());
-        }
+        } else if (log_) (void)log_->sync_all();  // who waits for an asynchronous commit hears of it now
         {
             std::lock_guard commits(commit_mutex_);
             log_.reset();
@@ -402,11 +402,10 @@ private:
         out.at = last_ + 1;
         std::memcpy(record->data(), &out.at, sizeof out.at);
         result<lsn> appended;
-        if (called == nullptr) {
-            appended = log_->append(*record);
-            if (!appended && appended.error().kind == errc::full) return fail(std::move(appended).error());
-            if (!appended) return fail(poison(std::move(appended).error()));
-        }
+        if (called == nullptr) appended = log_->append(*record);
+        else if (auto room = log_->reserve(record->size()); !room) appended = fail(std::move(room).error());
+        if (!appended && appended.error().kind == errc::full) return fail(std::move(appended).error());
+        if (!appended) return fail(poison(std::move(appended).error()));
         detail::unless_done in_part([this] { poison_out_of_memory(); });
         last_        = out.at;
         last_totals_ = totals;

@@ -31,7 +31,7 @@ enum class errc : unsigned char {
     too_large,         ///< a value or record beyond a stated limit
     read_only,         ///< a write to something that takes none
     poisoned,          ///< an earlier sync failed: reopen to go on
-    expired,           ///< a snapshot that was open for longer than allowed: take a new one
+    expired,           ///< a snapshot or position that is older than what is kept: take a new one
 };
 
 /// The field's name of an error kind, e.g. "corrupt".

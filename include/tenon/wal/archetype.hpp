@@ -27,6 +27,7 @@ struct wal_policy {
 
         static result<log>    open(FS, std::string const&, wal_options const&) { return nothing(); }
         result<replay_report> replay(lsn, replay_visitor const&) { return nothing(); }
+        result<void>          reserve(std::uint64_t) { return nothing(); }
         result<lsn>           append(byte_view) { return nothing(); }
         result<lsn>           append(byte_view, wal_callback) { return nothing(); }
         result<void>          sync(lsn) { return nothing(); }

@@ -6,6 +6,7 @@
 #include "tenon/wal/concept.hpp"
 #include "tenon/wal/record.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstring>
@@ -26,37 +27,38 @@ struct wal_batch {
     block_buffer                 bytes;
     std::uint64_t                records = 0;
     std::vector<wal_callback>    called;
-    std::atomic<std::uint32_t>   word{waits};        ///< what threads park on
-    std::shared_ptr<error const> failed;             ///< null: acknowledged; when word is is_over
-    std::shared_ptr<wal_batch>   next;               ///< whose callbacks are due after this one's
-    bool                         returned  = false;  ///< its write has
-    bool                         sound     = false;  ///< and without error
-    bool                         to_medium = false;
+    std::atomic<std::uint32_t>   word{waits};       ///< what threads park on
+    std::shared_ptr<error const> failed;            ///< null: acknowledged; when word is is_over
+    std::shared_ptr<wal_batch>   next;              ///< whose callbacks are due after this one's
+    bool                         returned = false;  ///< its write has
+    bool                         sound    = false;  ///< and without error
+
+    byte_view view() const noexcept { return bytes.bytes(); }
 };
 using wal_batch_pointer = std::shared_ptr<wal_batch>;
 
 /// wal_batches - one batch takes records, some are under way, and the log is acknowledged up to the first that has not returned.
 ///
-/// Invariants  (1) durable <= written <= end. (2) aligned: a batch begins at a block, of which it writes again what an earlier batch
+/// Invariants  (1) durable <= end. (2) batched: a batch begins at a block, of which it writes again what an earlier batch
 ///             has put there, or at the next block when that earlier write is still under way: two writes never overlap, and
-///             each writes the bytes again that are there. (3) what comes after a failed write is never acknowledged.
+///             each writes the bytes again that are there. (3) what comes after a failed write is never acknowledged. (4) not batched:
+///             each record is stored in its place at once, and a batch is nothing but those who wait for the medium.
 /// Threads     none: the log's mutex guards it. Only `word` and, once that says so, `failed` are read without.
 class wal_batches {
 public:
-    wal_batches(bool aligned, std::size_t most) : aligned_(aligned), most_(most) {
+    wal_batches(bool batched, std::size_t most) : batched_(batched), most_(most) {
         buffers_.reserve(most + 2);
         tail_.reserve(wal_block);
     }
 
     /// The log goes on at `end`, behind a frame with checksum `prev`; `tail` is what its block holds before.
     void begin_at(std::uint64_t end, std::uint32_t prev, byte_view tail) {
-        end_ = written_ = durable_ = end;
-        prev_                      = prev;
+        end_ = durable_ = end;
+        prev_           = prev;
         tail_.assign(tail.begin(), tail.end());
     }
 
     std::uint64_t end() const noexcept { return end_; }
-    std::uint64_t written() const noexcept { return written_; }
     std::uint64_t durable() const noexcept { return durable_; }
     std::size_t   under_way() const noexcept { return under_way_.size(); }
     bool          idle() const noexcept { return !open_ && under_way_.empty(); }
@@ -77,7 +79,7 @@ public:
             buffers_.pop_back();
         }
         made->begin = made->end = end_;
-        if (aligned_) {
+        if (batched_) {
             auto const in_block = end_ % wal_block;
             if (in_block != 0 && newest_ && !newest_->returned) {
                 made->begin = wal_block_up(end_);
@@ -88,29 +90,57 @@ public:
         }
         return open_ = std::move(made);
     }
-    /// Adds a record, or a mark when it is empty; returns its end.
-    std::uint64_t put(byte_view record, std::uint32_t flags, std::uint32_t payload_crc, std::uint32_t mark = 0) {
-        auto&      b    = *open_one();
-        auto const at   = b.begin + b.bytes.size();
+    /// Where a record of `n` stored bytes that is put now ends at most, and a mark behind it.
+    std::uint64_t bound(std::uint64_t n) const noexcept {
+        auto const at = !batched_ ? end_ : open_ ? open_->begin + open_->bytes.size() : wal_block_up(end_);
+        return at + wal_frame_bytes(n) + sizeof(wal_frame);
+    }
+    /// Memory for one more record of `n` stored bytes, and for its callback. When there is none nothing has changed.
+    void reserve(std::uint64_t n, bool with_callback) {
+        if (!batched_ && !with_callback) return;
+        bool const began = !open_;
+        try {
+            auto& b = *open_one();
+            if (batched_) b.bytes.reserve(b.bytes.size() + static_cast<std::size_t>(wal_frame_bytes(n)));
+            if (with_callback && b.called.size() == b.called.capacity())
+                b.called.reserve(std::max<std::size_t>(16, 2 * b.called.size()));
+        } catch (...) {
+            if (began) open_.reset();
+            throw;
+        }
+    }
+    /// Adds a record, or a mark when it is empty; returns its end. Not batched: `store(at, frame, record, size)` puts it in its place.
+    template <class Store>
+    std::uint64_t put(byte_view record, std::uint32_t flags, std::uint32_t payload_crc, std::uint32_t mark,
+                      Store&& store) {
+        auto const at   = batched_ ? open_one()->begin + open_->bytes.size() : end_;
         auto const size = static_cast<std::size_t>(wal_frame_bytes(record.size()));
         wal_frame  f{.length = static_cast<std::uint32_t>(record.size()) | flags,
                      .place  = wal_place(at, at - end_),
                      .prev   = prev_,
                      .behind = record.empty() ? mark : wal_behind(at, durable_)};
-        f.crc          = wal_frame_crc(f, payload_crc);
-        auto* const to = grow(b, size);
-        std::memcpy(to, &f, sizeof f);
-        if (!record.empty()) std::memcpy(to + sizeof f, record.data(), record.size());
-        std::memset(to + sizeof f + record.size(), 0, size - sizeof f - record.size());
+        f.crc = wal_frame_crc(f, payload_crc);
+        if (batched_) {
+            auto* const to = open_->bytes.grow(size);
+            std::memcpy(to, &f, sizeof f);
+            if (!record.empty()) std::memcpy(to + sizeof f, record.data(), record.size());
+            std::memset(to + sizeof f + record.size(), 0, size - sizeof f - record.size());
+        } else {
+            store(at, object_bytes(f), record, size);
+        }
         prev_ = f.crc;
-        ++b.records;
-        return end_ = b.end = at + size;
+        end_  = at + size;
+        if (open_) {
+            ++open_->records;
+            open_->end = end_;
+        }
+        return end_;
     }
 
     /// The open batch, to be written. Precondition: can_take(). When memory runs out it stays open.
     wal_batch_pointer take() {
         under_way_.push_back(open_);
-        if (aligned_) {
+        if (batched_) {
             auto const size = open_->bytes.size();
             try {
                 open_->bytes.append_zeros(static_cast<std::size_t>(wal_block_up(size) - size));
@@ -148,25 +178,23 @@ public:
         released_  = 0;
         b.returned = true;
         b.sound    = done.has_value();
-        if (!done && !failed_) {
-            failed_        = true;
-            failure_->kind = done.error().kind;
-            try {
-                failure_->message = done.error().message;
-            } catch (std::bad_alloc const&) {}
-        }
+        if (!done) note(done.error());
         while (!under_way_.empty() && under_way_.front()->returned) {
             auto const f = std::move(under_way_.front());
             under_way_.pop_front();
             broken_ = broken_ || !f->sound;
-            if (!broken_) {
-                written_ = f->end;
-                if (f->to_medium) durable_ = f->end;
-            }
+            if (!broken_) durable_ = std::max(durable_, f->end);
             settle(f);
         }
         expected_ = open_ ? released_ + open_->records : released_;
         if (failed_ && open_ && under_way_.empty()) settle(std::exchange(open_, nullptr));  // in its turn
+    }
+    /// Everything below was synced without a batch.
+    void synced(std::uint64_t upto) noexcept { durable_ = std::max(durable_, upto); }
+    /// Nothing more is written: for a failure outside the writes.
+    void fail_with(error const& e) noexcept {
+        note(e);
+        if (open_ && under_way_.empty()) settle(std::exchange(open_, nullptr));
     }
     /// Tells somebody who waits in the open batch that it can be written.
     void nudge() {
@@ -176,16 +204,15 @@ public:
     }
 
 private:
-    std::byte* grow(wal_batch& b, std::size_t n) {
+    void note(error const& e) noexcept {
+        if (std::exchange(failed_, true)) return;
+        failure_->kind = e.kind;
         try {
-            return b.bytes.grow(n);
-        } catch (...) {
-            if (b.records == 0) open_.reset();  // it was begun for this one
-            throw;
-        }
+            failure_->message = e.message;
+        } catch (std::bad_alloc const&) {}
     }
     void settle(wal_batch_pointer const& b) noexcept {
-        if (b->end > written_ || !b->sound) b->failed = failure_;
+        if (b->end > durable_ || !b->sound) b->failed = failure_;
         if (buffers_.size() < most_ + 2 && b->bytes.capacity() <= most_buffer) {
             b->bytes.clear();
             buffers_.push_back(std::move(b->bytes));
@@ -201,9 +228,9 @@ private:
 
     static constexpr std::size_t most_buffer = 8u << 20;
 
-    bool const                    aligned_;
+    bool const                    batched_;
     std::size_t const             most_;
-    std::uint64_t                 end_ = 0, written_ = 0, durable_ = 0;
+    std::uint64_t                 end_ = 0, durable_ = 0;
     std::uint64_t                 expected_ = 0, released_ = 0;
     std::uint32_t                 prev_ = 0;
     byte_vector                   tail_;

@@ -68,39 +68,55 @@ struct replay_report {
 /// Called with the end of a record and its bytes, which live until it returns.
 using replay_visitor = std::function<result<void>(lsn end, byte_view record)>;
 
+namespace detail {
+inline constexpr std::uint64_t wal_max_record_bytes = std::uint64_t{1} << 30;
+
+/// Whether a log takes a record of so many bytes.
+inline result<void> wal_takes(std::uint64_t bytes, bool read_only, std::string_view directory) {
+    if (read_only)
+        return fail(errc::read_only,
+                    {"append to the log '", directory, "', which was opened read-only: open it for writing"});
+    if (bytes == 0 || bytes > wal_max_record_bytes)
+        return fail(errc::too_large, {"a log record takes 1 byte to 1 GiB, this one has ", bytes, " bytes"});
+    return {};
+}
+}  // namespace detail
+
 /// An open log.
 ///
 /// | expression | meaning |
 /// | --- | --- |
 /// | `L::open(fs, path, options)` | `result<L>`; `path` is a directory, made when absent |
 /// | `l.replay(from, visit)` | first call after open, once: every intact record that begins at or after `from`, in order; a torn tail is cut and reported, damage before the last intact record is errc::corrupt, a log that begins after `from` is errc::corrupt |
-/// | `l.append(record)` | the record's end; records are ordered by the order of the calls. 1 byte to 1 GiB, else errc::too_large. Not yet durable |
+/// | `l.reserve(bytes)` | makes room for one record of at most so many bytes: unless others append in between, the next append is not refused for want of space or memory |
+/// | `l.append(record)` | the record's end; records are ordered by the order of the calls. 1 byte to 1 GiB, else errc::too_large. Not yet durable. After errc::full no part of it is in the log, which goes on; free space and append again |
 /// | `l.append(record, callback)` | the same, and calls back when the record is durable: without a sync, unless options.threads is false. After an error the callback is not called |
 /// | `l.sync(end)` | returns when all records up to `end` are as durable as the policy promises. Many threads may wait; one sync may serve them all |
 /// | `l.sync(end, level)` | the same at another level, if that is not less than what the policy promises |
-/// | `l.sync_all()` | everything appended survives power loss if the policy can do that at all (also for no_sync: clean close, checkpoints) |
+/// | `l.sync_all()` | everything appended survives power loss if the policy can do that at all (also for no_sync: clean close, checkpoints), and every callback so far has been called, also after an error |
 /// | `l.release(upto)` | records before `upto` are not needed any more: their space may be recycled |
 /// | `cl.end()` | where the next record begins |
 /// | `cl.stats()` | counts |
 ///
 /// A failed write or sync poisons the log: that call, every waiter and every later append or sync gets an error
-/// (errc::full and errc::io at first, then errc::poisoned), and nothing is retried.
-/// Threads: append, sync, sync_all, release, end, stats may be called concurrently.
+/// (errc::full and errc::io at first, then errc::poisoned), and nothing is retried. An append that is refused as full does not.
+/// Threads: reserve, append, sync, sync_all, release, end, stats may be called concurrently.
 template <class L>
-concept wal = std::movable<L> &&
-              requires(L l, L const cl, typename L::file_system fs, std::string const& path, wal_options const& o,
-                       byte_view record, lsn at, replay_visitor const& visit, wal_callback called, durability level) {
-                  { L::open(fs, path, o) } -> std::same_as<result<L>>;
-                  { l.replay(at, visit) } -> std::same_as<result<replay_report>>;
-                  { l.append(record) } -> std::same_as<result<lsn>>;
-                  { l.append(record, called) } -> std::same_as<result<lsn>>;
-                  { l.sync(at) } -> std::same_as<result<void>>;
-                  { l.sync(at, level) } -> std::same_as<result<void>>;
-                  { l.sync_all() } -> std::same_as<result<void>>;
-                  { l.release(at) } -> std::same_as<result<void>>;
-                  { cl.end() } -> std::same_as<lsn>;
-                  { cl.stats() } -> std::same_as<wal_stats>;
-              };
+concept wal = std::movable<L> && requires(L l, L const cl, typename L::file_system fs, std::string const& path,
+                                          wal_options const& o, byte_view record, lsn at, replay_visitor const& visit,
+                                          wal_callback called, durability level, std::uint64_t bytes) {
+    { L::open(fs, path, o) } -> std::same_as<result<L>>;
+    { l.replay(at, visit) } -> std::same_as<result<replay_report>>;
+    { l.reserve(bytes) } -> std::same_as<result<void>>;
+    { l.append(record) } -> std::same_as<result<lsn>>;
+    { l.append(record, called) } -> std::same_as<result<lsn>>;
+    { l.sync(at) } -> std::same_as<result<void>>;
+    { l.sync(at, level) } -> std::same_as<result<void>>;
+    { l.sync_all() } -> std::same_as<result<void>>;
+    { l.release(at) } -> std::same_as<result<void>>;
+    { cl.end() } -> std::same_as<lsn>;
+    { cl.stats() } -> std::same_as<wal_stats>;
+};
 
 /// A policy on axis::wal: `P::template log<FileSystem>` is a wal. `P::promise` is the least that an acknowledged record survives, whatever
 /// level was asked for. `P::persistent` is whether records can outlive the log object at all.

@@ -47,14 +47,12 @@ struct memory_wal {
             state_->end      = from;
             return replay_report{.end = from};
         }
-        result<lsn> append(byte_view record) {
+        result<void> reserve(std::uint64_t bytes) { return detail::wal_takes(bytes, read_only_, name); }
+        result<lsn>  append(byte_view record) {
             std::lock_guard const hold(state_->mutex);
             expects(state_->replayed, "call replay before the first append");
-            if (read_only_)
-                return fail(errc::read_only, "append to a log that was opened read-only: open it for writing");
-            if (record.empty() || record.size() > max_record_bytes)
-                return fail(errc::too_large,
-                            {"a log record takes 1 byte to 1 GiB, this one has ", record.size(), " bytes"});
+            if (auto taken = detail::wal_takes(record.size(), read_only_, name); !taken)
+                return fail(std::move(taken).error());
             lsn const begin = state_->end;
             state_->end.value += record.size();
             state_->entries.push_back({begin, state_->end, byte_vector(record.begin(), record.end())});
@@ -101,9 +99,8 @@ struct memory_wal {
         };
         explicit log(bool read_only) : state_(std::make_unique<contents>()), read_only_(read_only) {}
 
-        static constexpr std::uint64_t max_record_bytes = std::uint64_t{1} << 30;
-        std::unique_ptr<contents>      state_;
-        bool                           read_only_;
+        std::unique_ptr<contents> state_;
+        bool                      read_only_;
     };
 };
 

@@ -39,13 +39,11 @@ struct no_wal {
             state_->end.store(from.value);
             return replay_report{.end = from};
         }
-        result<lsn> append(byte_view record) {
+        result<void> reserve(std::uint64_t bytes) { return detail::wal_takes(bytes, read_only_, name); }
+        result<lsn>  append(byte_view record) {
             expects(state_->replayed, "call replay before the first append");
-            if (read_only_)
-                return fail(errc::read_only, "append to a log that was opened read-only: open it for writing");
-            if (record.empty() || record.size() > max_record_bytes)
-                return fail(errc::too_large,
-                            {"a log record takes 1 byte to 1 GiB, this one has ", record.size(), " bytes"});
+            if (auto taken = detail::wal_takes(record.size(), read_only_, name); !taken)
+                return fail(std::move(taken).error());
             state_->records.fetch_add(1, std::memory_order_relaxed);
             state_->bytes.fetch_add(record.size(), std::memory_order_relaxed);
             return lsn{state_->end.fetch_add(record.size()) + record.size()};
@@ -71,9 +69,8 @@ struct no_wal {
         };
         explicit log(bool read_only) : state_(std::make_unique<counters>()), read_only_(read_only) {}
 
-        static constexpr std::uint64_t max_record_bytes = std::uint64_t{1} << 30;
-        std::unique_ptr<counters>      state_;
-        bool                           read_only_;
+        std::unique_ptr<counters> state_;
+        bool                      read_only_;
     };
 };
 

@@ -6,6 +6,7 @@
 #include "tenon/core/crc32c.hpp"
 #include "tenon/core/result.hpp"
 #include "tenon/core/units.hpp"
+#include "tenon/wal/concept.hpp"
 
 #include <algorithm>
 #include <array>
@@ -23,13 +24,12 @@
 namespace tenon::detail {
 
 inline constexpr std::array<char, 8> wal_magic{'t', 'e', 'n', 'o', 'n', 'l', 'o', 'g'};
-inline constexpr std::uint32_t       wal_version          = 2;
-inline constexpr std::uint64_t       wal_block            = 4096;  ///< records and writes are placed by it
-inline constexpr std::uint64_t       wal_data_offset      = 4096;  ///< the header's block is never written again
-inline constexpr std::uint64_t       wal_max_record_bytes = std::uint64_t{1} << 30;
-inline constexpr std::uint64_t       wal_max_lsn          = std::uint64_t{1} << 57;
-inline constexpr std::uint32_t       wal_far_behind       = std::numeric_limits<std::uint32_t>::max();
-inline constexpr std::uint32_t       wal_encoded          = 0x8000'0000;
+inline constexpr std::uint32_t       wal_version     = 2;
+inline constexpr std::uint64_t       wal_block       = 4096;  ///< records and writes are placed by it
+inline constexpr std::uint64_t       wal_data_offset = 4096;  ///< the header's block is never written again
+inline constexpr std::uint64_t       wal_max_lsn     = std::uint64_t{1} << 57;
+inline constexpr std::uint32_t       wal_far_behind  = std::numeric_limits<std::uint32_t>::max();
+inline constexpr std::uint32_t       wal_encoded     = 0x8000'0000;
 
 constexpr std::uint64_t wal_block_up(std::uint64_t at) noexcept { return (at + wal_block - 1) / wal_block * wal_block; }
 constexpr std::uint64_t wal_block_down(std::uint64_t at) noexcept { return at / wal_block * wal_block; }

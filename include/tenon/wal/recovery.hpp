@@ -33,6 +33,22 @@ struct wal_segment {
     std::uint64_t offset(std::uint64_t at) const noexcept { return wal_data_offset + (at - start); }
 };
 
+/// Reads the header of a file that may be a segment; `start` is what its name says.
+template <class FS>
+[[gnu::cold]] result<wal_segment> wal_read_segment(FS& fs, std::string const& path, std::optional<std::uint64_t> start,
+                                                   std::uint64_t identity) {
+    auto file = fs.open(path, open_mode::read_only);
+    if (!file) return fail(std::move(file).error());
+    auto const bytes = file->size();
+    if (!bytes) return fail(bytes.error());
+    byte_vector head(sizeof(wal_segment_header));
+    auto const  got = file->read_at(0, head);
+    if (!got) return fail(got.error());
+    auto const header = wal_read_header(byte_view(head).first(*got), path, *bytes, start, identity);
+    if (!header) return fail(header.error());
+    return wal_segment{path, header->start, header->capacity};
+}
+
 /// The segment that holds an LSN; the last one for what lies beyond. Precondition: the first one starts at or before it.
 inline wal_segment const& wal_segment_of(std::vector<wal_segment> const& segments, std::uint64_t at) {
     return *(std::upper_bound(segments.begin(), segments.end(), at,
@@ -65,14 +81,22 @@ inline result<std::vector<wal_segment>> wal_line_up(std::vector<wal_segment>& se
 template <class FS>
 class wal_stream {
 public:
-    wal_stream(FS& fs, std::vector<wal_segment> const& segments) : fs_(&fs), segments_(&segments) {}
+    wal_stream(FS& fs, std::vector<wal_segment> const& segments, std::uint64_t chunk = 1u << 20)
+        : fs_(&fs), segments_(&segments), chunk_(chunk) {}
 
     std::uint64_t limit() const noexcept { return segments_->back().limit(); }
+    /// How much is read ahead.
+    std::uint64_t chunk() const noexcept { return chunk_; }
+    void          chunk(std::uint64_t bytes) noexcept { chunk_ = bytes; }
+    /// What it holds, and how often that was read anew.
+    std::uint64_t filled_from() const noexcept { return at_; }
+    std::uint64_t filled_to() const noexcept { return at_ + filled_; }
+    std::uint64_t fills() const noexcept { return fills_; }
 
     /// Precondition: first start <= at and at + n <= limit(). The bytes live until the next call.
     result<byte_view> get(std::uint64_t at, std::uint64_t n) {
         if (at < at_ || at + n > at_ + filled_)
-            if (auto done = fill(at, std::min(std::max(n, chunk), limit() - at)); !done)
+            if (auto done = fill(at, std::min(std::max(n, chunk_), limit() - at)); !done)
                 return fail(std::move(done).error());
         return byte_view(buffer_).subspan(static_cast<std::size_t>(at - at_), static_cast<std::size_t>(n));
     }
@@ -88,6 +112,7 @@ private:
         if (buffer_.size() < n) buffer_.resize(static_cast<std::size_t>(n));
         at_     = at;
         filled_ = 0;
+        ++fills_;
         while (filled_ < n) {
             auto const& s = wal_segment_of(*segments_, at + filled_);
             if (open_ != &s) {
@@ -109,12 +134,12 @@ private:
         return {};
     }
 
-    static constexpr std::uint64_t   chunk = 1u << 20;
     FS*                              fs_;
     std::vector<wal_segment> const*  segments_;
+    std::uint64_t                    chunk_;
     wal_segment const*               open_ = nullptr;
     std::optional<typename FS::file> file_;
-    std::uint64_t                    at_ = 0, filled_ = 0;
+    std::uint64_t                    at_ = 0, filled_ = 0, fills_ = 0;
     byte_vector                      buffer_;
 };
 
@@ -219,6 +244,28 @@ result<wal_tail> wal_scan_tail(wal_stream<FS>& in, std::vector<wal_segment> cons
     return tail;
 }
 
+/// Whether the frame before `at` ends there, as far as what is left of the log can tell: where no whole frame is left before it, the
+/// one that was may lie in a segment that is gone.
+template <class FS>
+result<bool> wal_ends_at(wal_stream<FS>& in, std::uint64_t first, std::uint64_t at, std::uint32_t seed) {
+    for (std::uint64_t back = 1u << 14;; back *= 8) {  // the last frame is near
+        auto const                   begin = at - first > back ? at - back : first;
+        std::optional<std::uint64_t> end;
+        for (auto place = begin; at - place >= sizeof(wal_frame);) {
+            auto bytes = in.get(place, sizeof(wal_frame));
+            if (!bytes) return fail(std::move(bytes).error());
+            auto found = load<wal_frame>(bytes->data()).lsn() == place ? wal_frame_at(in, place, seed)
+                                                                       : result<std::optional<wal_found>>(std::nullopt);
+            if (!found) return fail(std::move(found).error());
+            bool const frame = *found && !(*found)->frame.is_close();  // a mark of that kind is written over
+            if (frame) end = (*found)->end();
+            place = frame ? (*found)->end() : place + 8;
+            if (place > at) break;
+        }
+        if (end || begin == first) return !end || *end == at;
+    }
+}
+
 /// Where the log goes on.
 struct wal_recovered {
     replay_report report;
@@ -258,8 +305,16 @@ result<wal_recovered> wal_recover(FS& fs, std::string const& directory, std::vec
         }
         out.chain.follow(**found);
     }
-    auto const at   = out.chain.at;
-    auto       tail = wal_scan_tail(in, segments, at, seed);
+    auto const at = out.chain.at;
+    if (!out.chain.prev && at > segments.front().start) {  // nothing stands at `from`: is it the end?
+        auto const right = wal_ends_at(in, segments.front().start, at, seed);
+        if (!right) return fail(right.error());
+        if (!*right)
+            return fail(errc::corrupt,
+                        {"the log in '", directory, "' has no record that ends at LSN ", from,
+                         " or begins there, but the last root needs it from there: ", wal_where(segments, from)});
+    }
+    auto tail = wal_scan_tail(in, segments, at, seed);
     if (!tail) return fail(std::move(tail).error());
     out.tail                   = *tail;
     out.damaged                = tail->known_durable > at;

@@ -40,7 +40,8 @@ namespace tenon {
 /// Cost        append: one checksum outside the lock, one copy inside it; more than 4 MiB that wait are written by append itself.
 ///             sync: what Sync says. open and replay: reads the log from `from` on, once; to its last record after a clean close, else
 ///             to the end of its last segment.
-/// Errors      as the concept; errc::full when a segment cannot be made or written; replay: errc::corrupt with file and offset,
+/// Errors      as the concept; append: errc::full when a segment cannot be made or memory runs out, before any part of the record has a
+///             place: the log goes on, and takes records again when there is space; sync: errc::full poisons; replay: errc::corrupt with file and offset,
 ///             errc::wrong_assembly for another identity or a record that needs another Codec, errc::wrong_version, errc::not_ours for
 ///             a *.log of other origin. errc::corrupt says what repair() would lose.
 /// Threads     as the concept says. A directory belongs to one open log at a time: the caller holds a lock (file.lock()).
@@ -96,14 +97,15 @@ public:
         return state_->replay(from.value, visit);
     }
 
-    result<lsn> append(byte_view record) { return state_->append(record, nullptr); }
-    result<lsn> append(byte_view record, wal_callback called) { return state_->append(record, &called); }
+    result<void> reserve(std::uint64_t bytes) { return state_->reserve(bytes); }
+    result<lsn>  append(byte_view record) { return state_->append(record, nullptr); }
+    result<lsn>  append(byte_view record, wal_callback called) { return state_->append(record, &called); }
 
     result<void> sync(lsn upto) { return sync(upto, Sync::usual); }
     result<void> sync(lsn upto, durability level) {
         return state_->reach(upto.value, at_least(level, Sync::promise), true);
     }
-    result<void> sync_all() { return state_->reach(state_->end_now(), durability::durable, false); }
+    result<void> sync_all() { return state_->sync_all(); }
 
     /// `upto` must not lie beyond the LSN that the next replay will ask for.
     [[gnu::cold]] result<void> release(lsn upto) { return state_->release(upto.value); }
@@ -134,7 +136,10 @@ private:
 
     struct state {
         state(FS f, std::string d, wal_options const& o)
-            : fs(f), directory(d), options(o), segments(std::move(f), std::move(d), o) {}
+            : fs(f),
+              directory(d),
+              options(o),
+              segments(std::move(f), std::move(d), o, Sync::usual != durability::durable) {}
         state(state const&)            = delete;
         state& operator=(state const&) = delete;
         /// Writes what waits (a lazy policy hands it to the kernel), and the mark of a clean close when everything is on the medium.
@@ -144,7 +149,7 @@ private:
                 try {
                     drain(lock);
                     if (batches.failure() == nullptr && batches.durable() == batches.end()) {
-                        batches.put({}, 0, seed, 0);
+                        put({}, 0, seed, 0);
                         drain(lock);
                     }
                 } catch (std::bad_alloc const&) {}  // what was acknowledged is written
@@ -207,29 +212,33 @@ private:
             if (auto done = segments.open_from(block); !done) return done;
             if (auto done = cut(detail::wal_block_up(at), found.tail.end); !done) return done;
             batches.begin_at(at, found.chain.prev.value_or(0), before);
-            batches.put({}, 0, seed, found.chain.epoch + 1);
-            auto const b = batches.take();
-            b->to_medium = true;
-            last_sync    = fs.now_ns();
-            auto const done =
-                in_memory_left([&] { return segments.write(b->begin, std::as_const(b->bytes).bytes(), true); });
+            if (auto made = segments.reach(batches.bound(0)); !made) return made;
+            segments.reserve(0);
+            batches.open_one();
+            put({}, 0, seed, found.chain.epoch + 1);
+            if (batches.failure()) return fail(*batches.failure());
+            auto const b    = batches.take();
+            last_sync       = fs.now_ns();
+            auto const done = write(*b, at);
             batches.returned(*b, done);
             ready = done.has_value();
             return done;
         }
-        /// Zeros over whole blocks from `at` to the one that holds `end - 1`.
+        /// Zeros over whole blocks from `at` to the one that holds `end - 1`, onto the medium.
         result<void> cut(std::uint64_t at, std::uint64_t end) {
-            block_buffer zeros;
             end = detail::wal_block_up(end);
-            if (at < end) zeros.append_zeros(static_cast<std::size_t>(std::min<std::uint64_t>(end - at, 1u << 20)));
-            for (; at < end; at += zeros.size())
-                if (auto done = segments.write(at,
-                                               std::as_const(zeros).bytes().first(static_cast<std::size_t>(
-                                                   std::min<std::uint64_t>(zeros.size(), end - at))),
-                                               true);
-                    !done)
-                    return done;
-            return {};
+            if (at >= end) return {};
+            block_buffer zeros;
+            zeros.append_zeros(static_cast<std::size_t>(std::min<std::uint64_t>(end - at, 1u << 20)));
+            for (auto to = at; to < end; to += zeros.size()) {
+                auto const piece = std::as_const(zeros).bytes().first(
+                    static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(), end - to)));
+                result<void> done;
+                if constexpr (direct) done = segments.write(to, piece, true);
+                else done = segments.store(to, piece);
+                if (!done) return done;
+            }
+            return direct ? result<void>{} : segments.sync(at, end);
         }
 
         [[gnu::cold]] result<wal_repair> repair(std::uint64_t from) {
@@ -248,31 +257,68 @@ private:
         // --- appending and syncing ---
 
         result<lsn> append(byte_view record, wal_callback* called) {
-            if (options.read_only)
-                return fail(errc::read_only,
-                            {"append to the log '", directory, "', which was opened read-only: open it for writing"});
-            if (record.empty() || record.size() > detail::wal_max_record_bytes)
-                return fail(errc::too_large,
-                            {"a log record takes 1 byte to 1 GiB, this one has ", record.size(), " bytes"});
+            if (auto taken = detail::wal_takes(record.size(), options.read_only, directory); !taken)
+                return fail(std::move(taken).error());
             byte_vector encoded;
             auto const  bytes = static_cast<std::uint64_t>(record.size());
-            auto const  flags = Codec::encode(record, encoded) ? detail::wal_encoded : 0u;
+            auto const  flags = Codec::encode(record, encoded) && encoded.size() <= bytes ? detail::wal_encoded : 0u;
             if (flags != 0) record = encoded;
             auto const       payload_crc = crc32c(record, seed);
             std::unique_lock lock(mutex);
-            expects(ready, "call replay before the first append");
-            if (batches.failure()) return poisoned();
-            if (called != nullptr) batches.open_one()->called.reserve(batches.open_one()->called.size() + 1);
-            lsn const mine{batches.put(record, flags, payload_crc)};
-            if (called != nullptr) {
-                batches.open()->called.push_back(std::move(*called));
-                submit(lock);
-            }
+            if (auto made = make_room(lock, record.size(), called != nullptr); !made)
+                return fail(std::move(made).error());
+            lsn const mine{put(record, flags, payload_crc, 0)};
+            if (!direct && batches.failure()) return fail(*batches.failure());
             ++counts.appended_records;
             counts.appended_bytes += bytes;
-            while (batches.open() != nullptr && batches.open()->bytes.size() > most_pending) relieve(lock, false);
+            if (called != nullptr) batches.open()->called.push_back(std::move(*called));
+            try {  // the record has its place: what fails from here on is tried again by the next call
+                if (called != nullptr) submit(lock);
+                while (batches.open() != nullptr && batches.open()->bytes.size() > most_pending) relieve(lock);
+                look_ahead(lock);
+            } catch (std::bad_alloc const&) {}
             if (called == nullptr && batches.failure()) return poisoned();
             return mine;
+        }
+        std::uint64_t put(byte_view record, std::uint32_t flags, std::uint32_t payload_crc, std::uint32_t mark) {
+            return batches.put(record, flags, payload_crc, mark,
+                               [this](std::uint64_t at, auto frame, auto stored, auto size) {
+                                   if constexpr (!direct) {
+                                       if (at + size > segment_limit) {
+                                           whole_to      = at;
+                                           segment_limit = segments.limit_of(at + size - 1);
+                                       }
+                                       if (auto done = segments.store(at, frame, stored, size); !done)
+                                           batches.fail_with(done.error());
+                                   }
+                               });
+        }
+        result<void> reserve(std::uint64_t bytes) {
+            if (auto taken = detail::wal_takes(bytes, options.read_only, directory); !taken) return taken;
+            std::unique_lock lock(mutex);
+            return make_room(lock, bytes, true);
+        }
+        /// A place in the files and in memory for one more record, or nothing has changed.
+        result<void> make_room(std::unique_lock<std::mutex>& lock, std::uint64_t bytes, bool with_callback) {
+            expects(ready, "call replay before the first append");
+            for (;;) {
+                if (batches.failure()) return poisoned();
+                auto const limit = batches.bound(bytes);
+                if (segments.has(limit)) break;
+                lock.unlock();
+                auto made = in_memory_left([&] { return segments.reach(limit); });
+                lock.lock();
+                if (made) continue;
+                if (made.error().kind == errc::full) return made;
+                batches.fail_with(made.error());
+                call_back(lock);
+                return made;
+            }
+            return in_memory_left([&]() -> result<void> {
+                segments.reserve(bytes);
+                batches.reserve(bytes, with_callback);
+                return {};
+            });
         }
 
         /// Until everything below `upto` has reached a level. `usual`: Sync may take it further.
@@ -280,17 +326,17 @@ private:
             if (options.read_only) return {};
             std::unique_lock lock(mutex);
             expects(upto <= batches.end(), "sync takes an LSN that append returned");
-            if (level == durability::in_memory) return batches.failure() ? poisoned() : result<void>{};
             bool const to_medium = direct || level == durability::durable ||
                                    (usual && Sync::due([this] { return fs.now_ns(); }, last_sync, options));
+            if (!to_medium) return batches.failure() ? poisoned() : result<void>{};  // append has put it there
             for (bool waited = false;; waited = true) {
-                if (upto <= (to_medium ? batches.durable() : batches.written())) return {};
+                if (upto <= batches.durable()) return {};
                 if (batches.failure()) return waited ? fail(*batches.failure()) : poisoned();
                 auto b = batches.holding(upto);
                 if (!b) b = batches.open_one();  // all is written, nothing synced
                 if (b.get() == batches.open() && batches.can_take() && !gathering) {
                     gather(lock);
-                    if (b.get() == batches.open() && batches.can_take()) lead(lock, to_medium);
+                    if (b.get() == batches.open() && batches.can_take()) lead(lock);
                     else batches.nudge();
                 } else if (!finish_queued(lock) && !give_way(lock)) {
                     auto const seen = b->word.load(std::memory_order_acquire);
@@ -316,38 +362,64 @@ private:
             } while (batches.can_take() && batches.open()->records < batches.expected() && fs.now_ns() < until);
             gathering = false;
         }
-        /// Writes the open batch in this thread.
-        void lead(std::unique_lock<std::mutex>& lock, bool to_medium) {
+        /// Brings the open batch to the medium in this thread.
+        void lead(std::unique_lock<std::mutex>& lock) {
             detail::wal_batch_pointer b;
             try {
-                b = take(to_medium);
+                b = take();
             } catch (...) {
                 batches.nudge();  // those who park on it
                 throw;
             }
+            auto const from = batches.durable();
             lock.unlock();
-            auto const began = to_medium ? fs.now_ns() : 0;
-            auto const bytes = std::as_const(b->bytes).bytes();
-            auto const done  = in_memory_left([&] { return segments.write(b->begin, bytes, to_medium); });
-            auto const ended = to_medium ? fs.now_ns() : 0;
+            auto const began = fs.now_ns();
+            auto const done  = write(*b, from);
+            auto const ended = fs.now_ns();
             lock.lock();
-            if (to_medium) {
-                last_sync = began;
-                write_ns  = (write_ns * 7 + (ended - began)) / 8;
-            }
+            last_sync = began;
+            write_ns  = (write_ns * 7 + (ended - began)) / 8;
             returned(lock, *b, done);
         }
-        detail::wal_batch_pointer take(bool to_medium) {
-            auto b       = batches.take();  // may run out of memory: nothing has changed then
-            b->to_medium = to_medium;
-            counts.syncs += to_medium;
+        /// `from`: what lies below is on the medium.
+        result<void> write(detail::wal_batch const& b, std::uint64_t from) {
+            return in_memory_left([&] {
+                if constexpr (direct) return segments.write(b.begin, b.view(), true);
+                else return segments.sync(from, b.end);
+            });
+        }
+        detail::wal_batch_pointer take() {
+            auto b = batches.take();  // may run out of memory: nothing has changed then
+            ++counts.syncs;
             counts.most_under_way = std::max<std::uint64_t>(counts.most_under_way, batches.under_way());
-            if (options.threads && segments.wants_more(batches.end()) &&
-                started(maker, [this] { make_segments(); })) {  // else who needs the segment makes it
+            return b;
+        }
+        /// Has the next segment made, and full ones synced, before somebody has to wait for that.
+        void look_ahead(std::unique_lock<std::mutex>& lock) {
+            if (batches.end() < look_at) return;
+            look_at         = batches.end() + options.segment_bytes.value / 16;
+            bool const full = !direct && whole_to > batches.durable();
+            if (!full && !segments.wants_more(batches.end())) return;
+            if (options.threads && started(maker, [this] { make_segments(); })) {
                 maker.wanted = true;
                 maker.wake.notify_one();
+            } else if (full) {  // who needs the next segment makes it
+                sync_full(lock);
             }
-            return b;
+        }
+        /// Not direct: brings full segments to the medium. What is durable then ends with the last record that lies in them as a whole.
+        void sync_full(std::unique_lock<std::mutex>& lock) {
+            auto const from = batches.durable(), upto = whole_to;
+            auto const filled = segments.start_of(segment_limit - 1);
+            if (upto <= from || batches.failure()) return;
+            lock.unlock();
+            segments.finish(filled);
+            auto const done = segments.sync(from, filled);
+            lock.lock();
+            ++counts.syncs;
+            if (done) batches.synced(upto);
+            else batches.fail_with(done.error());
+            call_back(lock);
         }
         template <class Do>
         static result<void> in_memory_left(Do work) {
@@ -364,9 +436,9 @@ private:
             call_back(lock);
         }
         /// Makes some progress towards an empty open batch.
-        void relieve(std::unique_lock<std::mutex>& lock, bool to_medium) {
+        void relieve(std::unique_lock<std::mutex>& lock) {
             if (batches.can_take()) {
-                lead(lock, direct || to_medium);
+                lead(lock);
             } else if (!finish_queued(lock) && !give_way(lock)) {
                 auto const b = batches.oldest();
                 lock.unlock();
@@ -376,7 +448,10 @@ private:
             }
         }
         void drain(std::unique_lock<std::mutex>& lock) {
-            while (!batches.idle()) relieve(lock, false);
+            while (!batches.idle()) relieve(lock);
+            finish_calls(lock);
+        }
+        void finish_calls(std::unique_lock<std::mutex>& lock) {
             while (calling || !batches.none_over()) {
                 call_back(lock);
                 if (!calling) continue;
@@ -384,6 +459,13 @@ private:
                 std::this_thread::yield();
                 lock.lock();
             }
+        }
+        result<void> sync_all() {
+            auto             done = reach(end_now(), durability::durable, false);
+            std::unique_lock lock(mutex);
+            if (!done && ready) drain(lock);  // nothing more is written: those under way end
+            finish_calls(lock);
+            return done;
         }
 
         tl::unexpected<error> poisoned() const {
@@ -413,7 +495,7 @@ private:
                 auto& next = writers[batches.under_way() == 0 ? 0 : 1];
                 if (!started(next, [this, &next] { write_for_callbacks(next); }) && !writers[0].thread.joinable() &&
                     !writers[1].thread.joinable())
-                    return lead(lock, true);  // no helper is to be had
+                    return lead(lock);  // no helper is to be had
                 for (auto& w : writers)
                     if (w.wanted) {
                         w.wanted = false;
@@ -421,27 +503,24 @@ private:
                         break;
                     }
             } else if constexpr (!direct) {
-                lead(lock, true);
+                lead(lock);
             } else {
                 queued q{};
                 if (!in_memory_left([&]() -> result<void> {
+                        if (!queue) queue = fs.make_queue(Sync::under_way);
                         in_queue.reserve(in_queue.size() + 1);
-                        q.batch = take(true);
+                        q.parts.reserve(segments.most_parts(batches.open()->bytes.size() + detail::wal_block));
+                        q.batch = take();
                         return {};
                     }))
                     return;  // it stays open: the next call tries again
-                q.done = in_memory_left([&]() -> result<void> {
-                    auto const bytes = std::as_const(q.batch->bytes).bytes();
-                    if (auto made = segments.reach(q.batch->begin + bytes.size()); !made) return made;
-                    if (!queue) queue = fs.make_queue(Sync::under_way);
-                    q.parts = segments.parts(q.batch->begin, bytes);
-                    for (auto& p : q.parts) {
-                        if (auto begun = queue->submit(p.in->file, p.offset, p.bytes, flush::yes, q.batch->begin);
-                            !begun)
-                            return begun;
-                        ++q.left;
-                    }
-                    return {};
+                q.done = segments.each_part(q.batch->begin, q.batch->view(), [&](auto const& part) {
+                    auto& p     = q.parts.emplace_back(part);
+                    auto  begun = in_memory_left(
+                        [&] { return queue->submit(p.in->file, p.offset, p.bytes, flush::yes, q.batch->begin); });
+                    if (begun) ++q.left;
+                    else begun = p.in->file.write(p.offset, p.bytes, flush::yes);  // the queue takes nothing
+                    return begun;
                 });
                 if (q.left == 0) returned(lock, *q.batch, q.done);
                 else in_queue.push_back(std::move(q));
@@ -463,7 +542,8 @@ private:
             in_queue.erase(q);
             returned(lock, *finished.batch, finished.done);
             return true;
-        }  /// Without helpers, while another thread waits for the queue: who takes what it finds next is open, so nobody parks.
+        }
+        /// Without helpers, while another thread waits for the queue: who takes what it finds next is open, so nobody parks.
         bool give_way(std::unique_lock<std::mutex>& lock) {
             if (!waiting) return false;
             lock.unlock();
@@ -477,7 +557,8 @@ private:
             calling = true;
             while (auto const b = batches.next_over()) {
                 lock.unlock();
-                result<void> const done = b->failed ? result<void>(fail(*b->failed)) : result<void>{};
+                auto const done =
+                    in_memory_left([&] { return b->failed ? result<void>(fail(*b->failed)) : result<void>{}; });
                 for (auto const& call : b->called) call(done);
                 b->called.clear();
                 lock.lock();
@@ -504,7 +585,7 @@ private:
             std::unique_lock lock(mutex);
             while (!stopping) {
                 if (wants_writer()) {
-                    lead(lock, true);
+                    lead(lock);
                     continue;
                 }
                 me.wanted = true;  // here: is free
@@ -519,8 +600,10 @@ private:
                 if (stopping) return;
                 maker.wanted   = false;
                 auto const end = batches.end();
+                if constexpr (!direct) sync_full(lock);
                 lock.unlock();
-                static_cast<void>(segments.prepare(end));  // whoever needs the segment meets the error
+                static_cast<void>(
+                    in_memory_left([&] { return segments.prepare(end, true); }));  // who needs it meets the error
                 lock.lock();
             }
         }
@@ -558,16 +641,12 @@ private:
             }
             out.segments = segments.count();
             out.live_bytes -= std::min(out.live_bytes, segments.first());
-            if constexpr (direct) {
-                if (auto const m = segments.mode()) out.writes = to_string(*m);
-            } else {
-                out.writes = to_string(write_mode::cached);
-            }
+            if (auto const m = segments.mode()) out.writes = to_string(*m);
             return out;
         }
 
         static constexpr std::size_t most_pending  = 4u << 20;
-        static constexpr std::size_t worth_a_write = 32u << 10;
+        static constexpr std::size_t worth_a_write = 64u << 10;
 
         FS                  fs;
         std::string const   directory;
@@ -576,10 +655,13 @@ private:
         bool                replayed = false, ready = false;
         segments_type       segments;
 
-        mutable std::mutex                        mutex;  // guards what follows
-        detail::wal_batches                       batches{direct, Sync::under_way};
-        wal_stats                                 counts;
-        std::uint64_t                             last_sync = 0, write_ns = 0;
+        mutable std::mutex  mutex;  // guards what follows
+        detail::wal_batches batches{direct, Sync::under_way};
+        wal_stats           counts;
+        std::uint64_t       last_sync = 0, write_ns = 0, look_at = 0;
+        std::uint64_t       whole_to = 0,
+                      segment_limit =
+                          0;  // not direct: where the record begins that came into the last segment, whose limit
         bool                                      calling = false, waiting = false, gathering = false, stopping = false;
         std::vector<queued>                       in_queue;
         std::unique_ptr<typename FS::write_queue> queue;

@@ -6,27 +6,44 @@
 #include "tenon/wal/recovery.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <type_traits>
+#include <thread>
 #include <utility>
 #include <vector>
 
 namespace tenon::detail {
 
+/// What the records of a log are put into: whole blocks past the page cache, else a mapping where the file system has one, else a file.
+template <class FS, bool Direct>
+struct wal_handle {
+    using type = typename FS::file;
+};
+template <class FS>
+struct wal_handle<FS, true> {
+    using type = typename FS::direct_file;
+};
+template <mapping_file_system FS>
+struct wal_handle<FS, false> {
+    using type = typename FS::mapped_file;
+};
+
 /// wal_segments - LSNs to places in files; with Direct the files are written past the page cache, in whole blocks.
 ///
 /// Invariants  (1) segments lie side by side in LSN; a file named *.log has its own header, on the medium.
 ///             (2) a spare is written to only when its old name is gone for good. (3) the last segment is never released.
-/// Threads     everything may be called concurrently; writes run outside the lock.
+/// Threads     everything may be called concurrently but store, which is for one at a time; writes run outside the lock.
 template <class FS, bool Direct>
 class wal_segments {
 public:
-    using handle = std::conditional_t<Direct, typename FS::direct_file, typename FS::file>;
+    using handle                 = typename wal_handle<FS, Direct>::type;
+    static constexpr bool mapped = !Direct && mapping_file_system<FS>;
     /// A segment whose file is open for writing.
     struct open_segment {
         wal_segment info;
@@ -40,8 +57,9 @@ public:
         byte_view     bytes;
     };
 
-    wal_segments(FS fs, std::string directory, wal_options const& options)
-        : fs_(std::move(fs)), directory_(std::move(directory)), options_(options) {}
+    /// `busy`: a segment that is made ahead will be filled without syncs in between.
+    wal_segments(FS fs, std::string directory, wal_options const& options, bool busy)
+        : fs_(std::move(fs)), directory_(std::move(directory)), options_(options), busy_(busy) {}
 
     [[gnu::cold]] result<void> find() {
         if (!options_.read_only)
@@ -51,7 +69,7 @@ public:
         for (auto const& file_name : *names) {
             auto const path = directory_ + "/" + file_name;
             if (file_name.ends_with(".log")) {
-                auto segment = read_segment(fs_, path, file_name, options_.identity);
+                auto segment = wal_read_segment(fs_, path, wal_file_number(file_name, ".log"), options_.identity);
                 if (!segment) return fail(std::move(segment).error());
                 segments_.push_back(std::move(*segment));
             } else if (auto const number = wal_file_number(file_name, ".spare")) {
@@ -92,12 +110,16 @@ public:
         return {};
     }
 
-    /// Makes segments until LSNs below `limit` have a place.
+    /// Whether LSNs below `limit` have a place.
+    bool has(std::uint64_t limit) const noexcept { return limit <= limit_.load(std::memory_order_acquire); }
+    /// Makes segments until they have. After errc::full it may be called again; after another error of a sync it says the same.
     result<void> reach(std::uint64_t limit) {
-        if (limit <= limit_.load(std::memory_order_acquire)) return {};
+        if (has(limit)) return {};
+        ++in_need_;
         std::lock_guard const hold(making_);
+        --in_need_;
         while (limit_ < limit)
-            if (auto made = add(); !made) return made;
+            if (auto made = add(false); !made) return made;
         return {};
     }
     /// Whether the next segment should be made now, so that no commit has to wait for it.
@@ -105,38 +127,78 @@ public:
         return limit_.load(std::memory_order_relaxed) < end + standard_capacity() / 2;
     }
 
-    /// Where the bytes of [at, at + bytes) go. Precondition: reach(at + bytes.size()).
-    std::vector<part> parts(std::uint64_t at, byte_view bytes) {
-        std::vector<part>     out;
-        std::lock_guard const hold(mutex_);
+    /// Where the bytes of [at, at + bytes) go, piece by piece: do(part) -> result<void>. Precondition: has(at + bytes.size()).
+    template <class Do>
+    result<void> each_part(std::uint64_t at, byte_view bytes, Do work) {
         while (!bytes.empty()) {
-            auto const s = std::find_if(open_.begin(), open_.end(),
-                                        [&](auto const& o) { return at >= o->info.start && at < o->info.limit(); });
-            auto const n = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), (*s)->info.limit() - at));
-            out.push_back({*s, (*s)->info.offset(at), bytes.first(n)});
+            auto const in = open_at(at);
+            auto const n  = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), in->info.limit() - at));
+            if (auto done = work(part{in, in->info.offset(at), bytes.first(n)}); !done) return done;
             at += n;
             bytes = bytes.subspan(n);
         }
-        return out;
+        return {};
     }
-    /// Writes, and syncs when `to_medium`; what an earlier write left unsynced in older segments was synced before.
+    /// How many pieces that are at most.
+    std::size_t most_parts(std::uint64_t bytes) const noexcept {
+        return static_cast<std::size_t>(bytes / (standard_capacity() - wal_data_offset)) + 2;
+    }
+    /// Direct: writes whole blocks. Needs no memory.
     result<void> write(std::uint64_t at, byte_view bytes, bool to_medium) {
-        if (auto done = reach(at + bytes.size()); !done) return done;
-        if constexpr (Direct) {
-            for (auto const& p : parts(at, bytes))
-                if (auto done = p.in->file.write(p.offset, p.bytes, to_medium ? flush::yes : flush::no); !done)
-                    return done;
+        return each_part(at, bytes, [&](part const& p) {
+            return p.in->file.write(p.offset, p.bytes, to_medium ? flush::yes : flush::no);
+        });
+    }
+    /// Not direct: puts a record into its place; then it is in the kernel. `size`: with padding.
+    result<void> store(std::uint64_t at, byte_view frame, byte_view record, std::size_t size) {
+        if constexpr (mapped) {
+            static constexpr std::array<std::byte, 8> zeros{};
+            for (auto const piece : {frame, record, byte_view(zeros).first(size - frame.size() - record.size())}) {
+                if (auto done = store(at, piece); !done) return done;
+                at += piece.size();
+            }
             return {};
         } else {
-            for (auto const& p : parts(at, bytes)) {
-                if (written_ && written_ != p.in)  // a segment is synced before the next one is written
-                    if (auto done = written_->file.sync(); !done) return done;
-                written_ = p.in;
-                if (auto done = p.in->file.write_at(p.offset, p.bytes); !done) return done;
-            }
-            return to_medium && written_ ? written_->file.sync() : result<void>{};
+            gathered_.assign(frame.begin(), frame.end());
+            gathered_.insert(gathered_.end(), record.begin(), record.end());
+            gathered_.resize(size);
+            return store(at, gathered_);
         }
     }
+    /// Memory for that.
+    void reserve(std::uint64_t bytes) {
+        if constexpr (!Direct && !mapped) gathered_.reserve(static_cast<std::size_t>(wal_frame_bytes(bytes)));
+    }
+    result<void> store(std::uint64_t at, byte_view bytes) {
+        while (!bytes.empty()) {
+            if (!stored_ || at < stored_->info.start || at >= stored_->info.limit()) stored_ = open_at(at);
+            auto const n = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), stored_->info.limit() - at));
+            if (auto done = stored_->file.write_at(stored_->info.offset(at), bytes.first(n)); !done) return done;
+            at += n;
+            bytes = bytes.subspan(n);
+        }
+        return {};
+    }
+    /// Nothing more is stored below `upto`, the start of a segment.
+    [[gnu::cold]] void finish(std::uint64_t upto) {
+        if constexpr (mapped) {
+            std::lock_guard const hold(mutex_);
+            for (auto const& o : open_)
+                if (o->info.limit() <= upto) o->file.finish();
+        }
+    }
+    /// Everything that was written in [from, upto) is on the medium afterwards. Needs no memory.
+    result<void> sync(std::uint64_t from, std::uint64_t upto) {
+        while (from < upto) {
+            auto const in = open_at(from);
+            if (auto done = in->file.sync(); !done) return done;
+            from = in->info.limit();
+        }
+        return {};
+    }
+    /// Of the segment that holds an LSN, which is open.
+    std::uint64_t start_of(std::uint64_t at) const { return open_at(at)->info.start; }
+    std::uint64_t limit_of(std::uint64_t at) const { return open_at(at)->info.limit(); }
 
     /// Opens the segments from `from` on for writing.
     [[gnu::cold]] result<void> open_from(std::uint64_t from) {
@@ -174,11 +236,12 @@ public:
         spares_.insert(spares_.end(), recycled.begin(), recycled.end());
         return {};
     }
-    /// Makes the next segment when the end is near. A full disk is no error yet: the commit that needs it will say so.
-    [[gnu::cold]] result<void> prepare(std::uint64_t end) {
+    /// Makes the next segment when the end is near. A full disk is no error yet: the commit that needs it will say so. `at_leisure`:
+    /// leaves the disk to the commits half of the time, unless one needs the segment.
+    [[gnu::cold]] result<void> prepare(std::uint64_t end, bool at_leisure = false) {
         std::lock_guard const hold(making_);
         if (!wants_more(end)) return {};
-        auto made = add();
+        auto made = add(at_leisure);
         return made || made.error().kind == errc::full ? result<void>{} : made;
     }
 
@@ -192,36 +255,31 @@ public:
     }
     std::optional<write_mode> mode() const {
         std::lock_guard const hold(mutex_);
-        if constexpr (Direct)
-            if (!open_.empty()) return open_.back()->file.mode();
-        return std::nullopt;
+        if (open_.empty()) return std::nullopt;
+        if constexpr (Direct || mapped) return open_.back()->file.mode();
+        else return write_mode::cached;
     }
     FS&                fs() noexcept { return fs_; }
     std::string const& directory() const noexcept { return directory_; }
-
-    /// Reads the header of a file that may be a segment.
-    [[gnu::cold]] static result<wal_segment> read_segment(FS& fs, std::string const& path, std::string const& file_name,
-                                                          std::uint64_t identity) {
-        auto file = fs.open(path, open_mode::read_only);
-        if (!file) return fail(std::move(file).error());
-        auto const bytes = file->size();
-        if (!bytes) return fail(bytes.error());
-        byte_vector head(sizeof(wal_segment_header));
-        auto const  got = file->read_at(0, head);
-        if (!got) return fail(got.error());
-        auto const header =
-            wal_read_header(byte_view(head).first(*got), path, *bytes, wal_file_number(file_name, ".log"), identity);
-        if (!header) return fail(header.error());
-        return wal_segment{path, header->start, header->capacity};
-    }
 
 private:
     static constexpr std::uint64_t most_spare_bytes = 64u << 20;
 
     std::uint64_t standard_capacity() const noexcept { return wal_block_up(options_.segment_bytes.value); }
 
+    open_pointer open_at(std::uint64_t at) const {
+        std::lock_guard const hold(mutex_);
+        auto const            found = std::find_if(open_.rbegin(), open_.rend(),
+                                                   [&](auto const& o) { return at >= o->info.start && at < o->info.limit(); });
+        return found == open_.rend() ? nullptr : *found;
+    }
+
     result<void> open_segment_file(wal_segment const& s) {
-        if constexpr (Direct) {
+        if constexpr (mapped) {
+            auto file = fs_.open_mapped(s.path);
+            if (!file) return fail(std::move(file).error());
+            publish(s, *std::move(file));
+        } else if constexpr (Direct) {
             auto file = fs_.open_direct(s.path);
             if (!file) return fail(std::move(file).error());
             if (file->block_bytes() > wal_block)
@@ -241,63 +299,97 @@ private:
         open_.push_back(std::move(made));
     }
 
-    /// One more segment at the end.
-    [[gnu::cold]] result<void> add() {
+    /// One more segment at the end, or nothing has changed.
+    [[gnu::cold]] result<void> add(bool at_leisure) {
+        if (broken_) return fail(error(*broken_));
         wal_segment next{{}, limit_, standard_capacity()};
         if (limit_ > wal_max_lsn) return fail(errc::full, "the log's LSNs are used up");
         next.path  = directory_ + "/" + wal_file_name(next.start, ".log");
-        auto spare = take_spare(next.capacity);
+        auto spare = take_spare(next.capacity, at_leisure);
         if (!spare) return fail(std::move(spare).error());
-        auto file = fs_.open(*spare, open_mode::read_write);
-        if (!file) return fail(std::move(file).error());
-        auto const header = wal_make_header(options_.identity, next.start, next.capacity);
-        if (auto done = file->write_at(0, object_bytes(header)); !done) return done;
-        if (auto done = file->sync(); !done) return done;
-        if (auto done = fs_.rename(*spare, next.path); !done) return done;
-        if (auto done = fs_.sync_directory(directory_); !done) return done;
-        if (auto done = open_segment_file(next); !done) return done;
+        auto done = head(*spare, next);
+        if (!done) {  // what a failed sync has left of it is not used again
+            if (done.error().kind != errc::full) broken_ = done.error();
+            static_cast<void>(fs_.remove(*spare));
+            static_cast<void>(fs_.remove(next.path));
+            return fail(std::move(done).error().while_("making the log segment '" + next.path + "'"));
+        }
         std::lock_guard const hold(mutex_);
-        limit_.store(next.limit(), std::memory_order_release);
         segments_.push_back(std::move(next));
+        limit_.store(segments_.back().limit(), std::memory_order_release);
         return {};
     }
-    [[gnu::cold]] result<std::string> take_spare(std::uint64_t capacity) {
+    /// Turns a spare into a segment and opens it.
+    [[gnu::cold]] result<void> head(std::string const& spare, wal_segment const& next) {
+        {
+            std::lock_guard const hold(mutex_);
+            segments_.reserve(segments_.size() + 1);
+        }
+        {
+            auto file = fs_.open(spare, open_mode::read_write);
+            if (!file) return fail(std::move(file).error());
+            auto const header = wal_make_header(options_.identity, next.start, next.capacity);
+            if (auto done = file->write_at(0, object_bytes(header)); !done) return done;
+            if (auto done = file->sync(); !done) return done;
+        }
+        if (auto done = fs_.rename(spare, next.path); !done) return done;
+        if (auto done = fs_.sync_directory(directory_); !done) return done;
+        if (auto done = open_segment_file(next); !done) return done;
+        if constexpr (mapped)
+            if (busy_) open_.back()->file.prepare();
+        return {};
+    }
+    [[gnu::cold]] result<std::string> take_spare(std::uint64_t capacity, bool at_leisure) {
         while (!spares_.empty()) {
-            auto path = spares_.back();
-            spares_.pop_back();
-            auto file = fs_.open(path, open_mode::read_only);
+            auto const& path = spares_.back();
+            auto        file = fs_.open(path, open_mode::read_only);
             if (!file) return fail(std::move(file).error());
             auto const bytes = file->size();
             if (!bytes) return fail(bytes.error());
-            if (*bytes == capacity) return path;
-            if (auto done = fs_.remove(path); !done)
-                return fail(std::move(done).error());  // of another size, or half made
+            auto taken = path;
+            if (*bytes != capacity)  // of another size, or half made
+                if (auto done = fs_.remove(path); !done) return fail(std::move(done).error());
+            spares_.pop_back();
+            if (*bytes == capacity) return taken;
         }
-        return make_spare(capacity);
+        return make_spare(capacity, at_leisure);
     }
     /// A new file of zeros, written and synced, so that a later write changes no metadata.
-    [[gnu::cold]] result<std::string> make_spare(std::uint64_t capacity) {
+    [[gnu::cold]] result<std::string> make_spare(std::uint64_t capacity, bool at_leisure) {
         auto path = directory_ + "/" + wal_file_name(next_spare_++, ".spare");
         auto done = [&]() -> result<void> {
             auto made = fs_.open(path, open_mode::create);
             if (!made) return fail(std::move(made).error());
-            auto file = fs_.open_direct(path);
-            if (!file) return fail(std::move(file).error());
-            block_buffer zeros;
-            zeros.append_zeros(static_cast<std::size_t>(std::min<std::uint64_t>(capacity, 1u << 20)));
-            for (std::uint64_t at = 0; at < capacity; at += zeros.size())
-                if (auto put = file->write(at,
-                                           std::as_const(zeros).bytes().first(static_cast<std::size_t>(
-                                               std::min<std::uint64_t>(zeros.size(), capacity - at))),
-                                           flush::no);
-                    !put)
-                    return put;
-            return file->sync();
+            if constexpr (!Direct) {  // into the page cache, where it will be written
+                return zeros_over(
+                    capacity, at_leisure, [&](auto at, auto bytes) { return made->write_at(at, bytes); }, *made);
+            } else {
+                auto file = fs_.open_direct(path);
+                if (!file) return fail(std::move(file).error());
+                return zeros_over(
+                    capacity, at_leisure, [&](auto at, auto bytes) { return file->write(at, bytes, flush::no); },
+                    *file);
+            }
         }();
         if (done) return path;
         static_cast<void>(fs_.remove(path));
         return fail(
             std::move(done).error().while_("making a log segment of " + std::to_string(capacity) + " bytes ahead"));
+    }
+    template <class Write, class File>
+    result<void> zeros_over(std::uint64_t capacity, bool at_leisure, Write write, File& file) {
+        block_buffer zeros;
+        zeros.append_zeros(
+            static_cast<std::size_t>(std::min<std::uint64_t>(capacity, at_leisure ? 256u << 10 : 1u << 20)));
+        for (std::uint64_t at = 0; at < capacity; at += zeros.size()) {
+            auto const n     = static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(), capacity - at));
+            auto const began = at_leisure ? fs_.now_ns() : 0;
+            if (auto put = write(at, std::as_const(zeros).bytes().first(n)); !put) return put;
+            if (at_leisure && in_need_ == 0)
+                std::this_thread::sleep_for(
+                    std::chrono::nanoseconds(std::min<std::uint64_t>(fs_.now_ns() - began, 5'000'000)));
+        }
+        return file.sync();
     }
     [[gnu::cold]] result<void> archive(wal_segment const& s) {
         if (auto done = fs_.make_directory(options_.archive); !done) return done;
@@ -308,15 +400,19 @@ private:
     FS                         fs_;
     std::string const          directory_;
     wal_options const          options_;
+    bool const                 busy_;
     std::mutex                 making_;  // taken before mutex_, for what takes long
     std::vector<wal_segment>   left_;    // released, and named still
     std::vector<std::string>   spares_;
     std::uint64_t              next_spare_ = 0;
+    std::optional<error>       broken_;    // a sync has failed
     mutable std::mutex         mutex_;     // for changes of what follows; making_ is enough to read it
     std::vector<wal_segment>   segments_;  // sorted by start
     std::vector<open_pointer>  open_;
     std::atomic<std::uint64_t> limit_{0};
-    open_pointer               written_;  // buffered: what was written last, by one writer at a time
+    std::atomic<int>           in_need_{0};  // callers that wait for a segment
+    open_pointer               stored_;      // what a record went into last
+    byte_vector                gathered_;    // a record to be stored
 };
 
 }  // namespace tenon::detail

@@ -15,7 +15,7 @@ namespace tenon {
 /// | expression | meaning |
 /// | --- | --- |
 /// | `S::name` | for people |
-/// | `S::promise` | what a record survives once `sync(end, level)` returned, whatever the level. power_loss: every write goes past the page cache where it can |
+/// | `S::promise` | what a record survives once `sync(end, level)` returned, whatever the level. power_loss: records wait in batches, and every write goes past the page cache where it can; less: each record goes into the page cache at once |
 /// | `S::usual` | the level of `sync(end)` |
 /// | `S::under_way` | how many writes may be under way at once; more than one only with power_loss |
 /// | `S::due(now, last, options)` | whether a `sync(end)` that need not goes to the medium all the same; `now()` reads the clock, `last` is when the last sync began |
@@ -69,7 +69,7 @@ struct sync_each_commit {
 ///
 /// Survives    process kill. A kernel crash or power loss costs the commits since the last sync: those of one interval
 ///             while commits keep coming. What is left is a prefix: no commit without all commits before it.
-/// Cost        one write for each batch, one sync for each interval.
+/// Cost        a store into the mapped segment, or one write, for each record; one sync for each interval.
 /// Use when    losing the last moments to a power cut is acceptable and nothing else is.
 struct sync_interval {
     static constexpr std::string_view name      = "sync_interval";
@@ -84,9 +84,9 @@ struct sync_interval {
 
 /// Commits go to the kernel, which writes them back when it likes.
 ///
-/// Survives    process kill. A kernel crash or power loss costs the commits since the last sync_all() or full
-///             segment, whichever is later. What is left is a prefix.
-/// Cost        one write for each batch.
+/// Survives    process kill. A kernel crash or power loss costs the commits since the last sync_all() or synced
+///             segment, whichever is later: full segments are synced, without anybody waiting where helpers may run. What is left is a prefix.
+/// Cost        a store into the mapped segment, or one write, for each record.
 /// Use when    the data can be made again, but not because a process died.
 struct no_sync {
     static constexpr std::string_view name      = "no_sync";
@@ -102,7 +102,7 @@ struct no_sync {
 /// As each commit asks: `sync(end, level)` does what its level says and no more; a plain `sync(end)` reaches the medium.
 ///
 /// Survives    what the level of the commit survives (tenon::durability); with in_memory not even the end of the process is certain.
-/// Cost        in_memory: nothing. to_kernel: one write for each batch. durable: a write and a sync of the file.
+/// Cost        in_memory, to_kernel: as no_sync. durable: a sync of the file.
 /// Use when    a program mixes commits that must last with many that need not; group_commit makes the lasting ones cheaper.
 struct as_asked {
     static constexpr std::string_view name      = "as_asked";
