@@ -142,8 +142,9 @@ public:
         view_.emplace(bench::must(view::open(model_.view(), keys), "open"));
     }
     std::size_t bytes() const { return model_.size(); }
-    u64         lower_bound(u64 k) const { return view_->lower_bound(k); }
-    void        batch(span ks, std::span<u64> out) const
+    /// Inlined, as in a loop of a user's own, and as the small peers are.
+    [[gnu::always_inline]] u64 lower_bound(u64 k) const { return view_->lower_bound(k); }
+    void                       batch(span ks, std::span<u64> out) const
     requires requires(view const& v) { v.batch(ks, out); }
     {
         view_->batch(ks, out);
