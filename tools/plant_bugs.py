@@ -29,7 +29,7 @@ FLAGS = ["-std=c++20", "-O1", "-I" + str(ROOT / "tests" / "ordered_index")]
 
 # A program for each policy: headers, and types to run over.
 PROGRAMS = {
-    "sorted_array": (["ordered_index/sorted_array.hpp"], ["tenon::sorted_array"]),
+    "sorted_array": (["ordered_index/sorted_array.hpp", "ordered_index/static_tree.hpp"], ["tenon::sorted_array", "tenon::static_tree<>"]),
     "rmi": (
         ["ordered_index/rmi.hpp", "model/cubic.hpp", "model/log_linear.hpp"],
         ["tenon::rmi<>", "tenon::rmi<tenon::cubic, tenon::linear, tenon::log_linear, tenon::keys_per_leaf<8>, tenon::fan_out<4>>"],
@@ -150,19 +150,17 @@ BUGS = {
     ]),
     "ordered_index/located_view.hpp": ("located_view", [
         ("batch forgets the tail", "i += width)\n            batch_some", "i += width)\n            if (ks.size() - i >= width || ks.size() < width) batch_some"),
-        ("batch halves one step too far", "at[j] += this->keys_[at[j] + half - 1] < ks[j] ? half : 0;", "at[j] += this->keys_[at[j] + half] < ks[j] ? half : 0;"),
         ("batch does not check its answers", "out[j] = this->checked(LastMile::search(this->keys_, at[j], at[j] + left[j], ks[j]), ks[j]);",
          "out[j] = LastMile::search(this->keys_, at[j], at[j] + left[j], ks[j]);"),
         ("look-ups do not check their answers", "return this->checked(LastMile::search(this->keys_, w.first, w.last, k), k);",
          "return LastMile::search(this->keys_, w.first, w.last, k);"),
         ("the window lacks its last position", "return {w.first, w.last + 1};", "return {w.first, w.last};"),
         ("the window forgets keys of one projection", "if (at > w.last) w.last = at;", ""),
-        ("batch forgets where it was", "left[j] -= half;\n                ask_for", "left[j] = half;\n                ask_for"),
         ("validate does not look at the model", "return locator_.validate(projected_keys<Key>(keys));", "return {};"),
     ]),
     "ordered_index/last_mile.hpp": ("located_view", [
-        ("branchless: one probe too far", "at += keys[at + half - 1] < k ? half : 0;\n            n -= half;\n        }\n        return at + (n == 1",
-         "at += keys[at + half] < k ? half : 0;\n            n -= half;\n        }\n        return at + (n == 1"),
+        ("branchless: <= for <", "at += keys[at + half - 1] < k ? half : 0;\n            n -= half;\n        }\n        return at + (n == 1",
+         "at += k < keys[at + half - 1] ? 0 : half;\n            n -= half;\n        }\n        return at + (n == 1"),
         ("branchless: the last key is not looked at", "return at + (n == 1 && keys[at] < k ? 1 : 0);", "return at;"),
         ("branchless: an empty window is read", "return at + (n == 1 && keys[at] < k ? 1 : 0);", "return at + (keys[at] < k ? 1 : 0);"),
         ("branchy: <= for <", "if (keys[middle] < k) first = middle + 1;", "if (!(k < keys[middle])) first = middle + 1;"),

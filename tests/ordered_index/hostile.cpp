@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -96,4 +98,27 @@ TEST_CASE_TEMPLATE("a model is refused by every other policy", Policy, TENON_POS
     [&]<class... Others>(policy_list<Others...>) {
         (refuses(std::type_identity<Others>{}), ...);
     }(policy_list<TENON_POSITION_INDEXES>{});
+}
+
+TEST_CASE_TEMPLATE("a model is refused over keys of another type, and with bytes missing or too many", Policy,
+                   TENON_POSITION_INDEXES) {
+    std::vector<u64> const          keys{1, 2, 3};
+    std::vector<std::int64_t> const signed_keys{1, 2, 3};
+    auto const                      model = Policy::template build<u64>(std::span<u64 const>(keys));
+    REQUIRE(model);
+    page_end const whole(*model);
+    auto const     other = Policy::template view<std::int64_t>::open(whole.bytes(), signed_keys);
+    REQUIRE(!other);
+    CHECK(other.error().kind == tenon::errc::wrong_assembly);
+    for (std::size_t n = 0; n < model->size(); n += n < 160 ? 8 : 64) {
+        page_end const bytes(tenon::byte_view(*model).first(n));
+        auto const     view = Policy::template view<u64>::open(bytes.bytes(), keys);
+        REQUIRE(!view);
+        CHECK(view.error().kind == tenon::errc::corrupt);
+    }
+    auto longer = *model;
+    longer.resize(longer.size() + 64);
+    auto const view = Policy::template view<u64>::open(longer, keys);
+    REQUIRE(!view);
+    CHECK(view.error().message.find("says it has " + std::to_string(model->size()) + " bytes") != std::string::npos);
 }
