@@ -210,32 +210,36 @@ TEST_CASE("keys that nodes hold badly get a plain tree") {
     }
 }
 
-TEST_CASE("the trees of large sets, of six levels, are on the way of a look-up of their own") {
+TEST_CASE("the trees of large sets, of five and of six levels, are on ways of look-ups of their own") {
     constexpr u64 seed = 13;
     CAPTURE(seed);
-    tenon::prng      random(seed);
-    std::vector<u64> keys;  // lines of 1 and of 20 units: nodes of some 40; no bins are fit for jumps like these
-    for (u64 line = 0, at = 0; line < 1'400'000; ++line) {
-        if (line % 2'000 == 0) at += random() >> 11;
-        auto const step = random.chance(0.5) ? 512 : 20 * 512;
-        for (int i = 0; i < 8; ++i) keys.push_back(at += static_cast<u64>(step));
+    for (auto const& [lines, levels] : {std::pair{240'000, 5}, {1'400'000, 6}}) {
+        CAPTURE(levels);
+        tenon::prng      random(seed);
+        std::vector<u64> keys;  // lines of 1 and of 20 units: nodes of some 40; no bins are fit for jumps like these
+        u64              at = 0;
+        for (int line = 0; line < lines; ++line) {
+            if (line % 2'000 == 0) at += random() >> 11;
+            auto const step = random.chance(0.5) ? 512u : 20 * 512u;
+            for (int i = 0; i < 8; ++i) keys.push_back(at += step);
+        }
+        auto const index = hybrid<>::over(keys);
+        REQUIRE(index);
+        CHECK(index->stats().kind == node_kind::bits);
+        CHECK(index->stats().tree_levels == static_cast<u64>(levels));
+        CHECK(index->stats().router_entries == 0);
+        CHECK(index->validate());
+        std::vector<u64> asked, found(50'000);
+        while (asked.size() < found.size()) asked.push_back(keys[random.below(keys.size())] + random.below(3) - 1);
+        index->batch(asked, found);
+        for (std::size_t i = 0; i < asked.size(); ++i) {
+            auto const right = oracle(keys, asked[i]);
+            REQUIRE(index->lower_bound(asked[i]) == right);
+            REQUIRE(found[i] == right);
+        }
+        for (u64 p : {u64{0}, keys.front(), keys.back(), keys.back() + 1, ~u64{0}})
+            CHECK(index->lower_bound(p) == oracle(keys, p));
     }
-    auto const index = hybrid<>::over(keys);
-    REQUIRE(index);
-    CHECK(index->stats().kind == node_kind::bits);
-    CHECK(index->stats().tree_levels == 6);
-    CHECK(index->stats().router_entries == 0);
-    CHECK(index->validate());
-    std::vector<u64> asked, found(50'000);
-    while (asked.size() < found.size()) asked.push_back(keys[random.below(keys.size())] + random.below(3) - 1);
-    index->batch(asked, found);
-    for (std::size_t i = 0; i < asked.size(); ++i) {
-        auto const right = oracle(keys, asked[i]);
-        REQUIRE(index->lower_bound(asked[i]) == right);
-        REQUIRE(found[i] == right);
-    }
-    for (u64 p : {u64{0}, keys.front(), keys.back(), keys.back() + 1, ~u64{0}})
-        CHECK(index->lower_bound(p) == oracle(keys, p));
 }
 
 TEST_CASE("behind a gap a node of 16-bit thresholds begins with its first key") {

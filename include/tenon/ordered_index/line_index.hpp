@@ -229,6 +229,7 @@ public:
         out.first_whole_ = out.whole_ * layout::line - h.lead;
         if (out.kind_ == node_kind::bits && out.router_.entries() > 0) out.way_ = way::router;
         else if (out.kind_ == node_kind::bits && out.tree_.levels() == 6) out.way_ = way::tree_of_6;
+        else if (out.kind_ == node_kind::bits && out.tree_.levels() == 5) out.way_ = way::tree_of_5;
         return out;
     }
 
@@ -236,10 +237,15 @@ public:
     [[gnu::always_inline]] std::uint64_t lower_bound(Key const& k) const {
         auto const p = space_(k);
         if constexpr (Policy::thresholds == node_kind::bits) {
-            if (way_ == way::tree_of_6) return in_bits(tree_.template lower_of<6>(p), p, k);
-            if (way_ == way::router) return in_bits(by_router(p), p, k);
+            std::uint64_t at = 0;
+            if (way_ == way::tree_of_6) at = tree_.template lower_of<6>(p);
+            else if (way_ == way::tree_of_5) at = tree_.template lower_of<5>(p);
+            else if (way_ == way::router) at = by_router(p);
+            else return search(p, k);
+            return in_bits(at, p, k);
+        } else {
+            return search(p, k);
         }
-        return search(p, k);
     }
     /// The positions that lower_bound(k) may have by the model alone; size() stands for "after the last".
     position_range window(Key const& k) const {
@@ -301,9 +307,9 @@ public:
 private:
     static constexpr std::size_t width = Policy::look_ups;
 
-    /// Ways of a look-up that are inlined where it is called: to nodes of bits by the router, or by a tree of six levels, as 30 million to
-    /// 300 million keys have.
-    enum class way : std::uint8_t { any, router, tree_of_6 };
+    /// Ways of a look-up that are inlined where it is called: to nodes of bits by the router, or by a tree of five or six levels, as some 4 million
+    /// to 300 million keys have.
+    enum class way : std::uint8_t { any, router, tree_of_5, tree_of_6 };
 
     /// Without nodes the router finds the line itself.
     bool has_nodes() const noexcept {
