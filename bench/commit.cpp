@@ -3,6 +3,10 @@
 #include "stores.hpp"
 #include "tenon/core/block_buffer.hpp"
 
+#if defined(TENON_BENCH_URING)
+#include "tenon/file/uring.hpp"
+#endif
+
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -26,7 +30,8 @@ constexpr char const* help =
   --threads LIST  numbers of threads, with commas (1,8,32,100)
   --seconds N     tenths of a second for each number (10)
   --in-flight N   asynchronous commits that may wait at once (1000)
-  --only NAMES    of log,database,sqlite,lmdb,rocksdb,leveldb; the disk alone is always there
+  --only NAMES    of queues,log,database,sqlite,lmdb,rocksdb,leveldb; the disk alone is always there. queues, which only runs when it is
+                  named: writes of 4 and 64 KiB through each kind of write queue
   --dir DIR       where the databases are made, and removed afterwards (.)
   --json          one JSON document on stdout instead of tables
   --help          this text
@@ -139,6 +144,39 @@ line run_disk(std::string const& path, double seconds) {
     return out;
 }
 
+/// The disk alone, with several writes under way through the queue of a file system.
+template <class FS>
+line run_queue(std::string const& path, std::string const& kind, double seconds, std::size_t bytes, std::size_t depth) {
+    FS fs;
+    must(fs.open(path, tenon::open_mode::create), "make the file");
+    auto                file = must(fs.open_direct(path), "open the file");
+    tenon::block_buffer zeros;
+    zeros.append_zeros(16u << 20);
+    must(file.write(0, std::as_const(zeros).bytes(), tenon::flush::yes), "fill the file");
+    auto const                    queue = fs.make_queue(depth);
+    std::vector<bench::samples>   times(1);
+    std::vector<bench::stopwatch> began(depth);
+    bench::stopwatch              all;
+    std::uint64_t                 place = 0;
+    auto const                    begin = [&](std::size_t slot) {
+        began[slot] = bench::stopwatch();
+        must(queue->submit(file, place++ % ((16u << 20) / bytes) * bytes, std::as_const(zeros).bytes().first(bytes),
+                                              tenon::flush::yes, slot),
+                                "submit");
+    };
+    for (std::size_t slot = 0; slot < depth; ++slot) begin(slot);
+    for (std::size_t left = depth; left > 0;) {
+        auto const c = queue->wait();
+        must(c.done, "write");
+        times[0].add(began[c.tag].seconds());
+        if (all.seconds() < seconds) begin(static_cast<std::size_t>(c.tag));
+        else --left;
+    }
+    auto out = measured("disk, " + kind, std::to_string(depth) + " in flight", times, all.seconds());
+    out.note = "writes of " + std::to_string(bytes >> 10) + " KiB, flushed";
+    return out;
+}
+
 /// One thread hands in commits and does not wait for them, `in_flight` at most.
 template <class Submit>
 line run_async(std::string const& name, store& s, double seconds, std::uint64_t in_flight, Submit submit) {
@@ -229,6 +267,15 @@ int main(int argc, char** argv) {
         std::filesystem::remove_all(folder / ("s" + std::to_string(number - 1)));
     };
     add(run_disk(folder / "disk", seconds));
+    if (wanted("queues"))
+        for (std::size_t const bytes : {4096u, 65536u})
+            for (std::size_t const depth : {1u, 4u, 16u}) {
+                add(run_queue<tenon::posix_files>(folder / "disk", "pool", seconds, bytes, depth));
+#if defined(TENON_BENCH_URING)
+                auto const kind = std::string(tenon::uring_files{}.make_queue(1)->kind());
+                add(run_queue<tenon::uring_files>(folder / "disk", kind, seconds, bytes, depth));
+#endif
+            }
     for (auto const t : threads)
         for (auto const& [name, make] : stores) {
             auto s = make(true);

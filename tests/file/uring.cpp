@@ -58,6 +58,7 @@ std::string log_on(std::string const& path) {
             if (!log->append(as_bytes(std::string(500, 'u')),
                              [&](result<void> const& done) { called += done.has_value(); }))
                 return "append";
+        if (log->stats().queue != uring_files{}.make_queue(1)->kind()) return "the log does not say which queue it has";
     }
     auto log = log_type::open({}, path, options);
     if (!log || !log->replay({0}, [&](lsn, byte_view b) {

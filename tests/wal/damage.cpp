@@ -115,6 +115,7 @@ TEST_CASE("a segment that was cut anywhere is an error") {
         auto const got = read_back(fs);
         CHECK(got.failed);
         CHECK(got.why.kind == errc::corrupt);
+        CHECK(got.why.message.find("it was cut or extended") != std::string::npos);
     }
     for (std::uint64_t n : {100u, 64u, 63u, 9u, 7u, 0u}) {
         REQUIRE(fs.open(first, open_mode::read_write)->resize(n));

@@ -201,9 +201,26 @@ TEST_CASE(
             CHECK(text == "expired");
             CHECK(seen <= 16);
             auto const why = tail.next();
+            REQUIRE_FALSE(why);
             CHECK(why.error().message.find("begins at LSN") != std::string::npos);
         }
     }
+}
+
+TEST_CASE("in the process that writes, what is in the kernel alone is not there yet") {
+    memory_files fs;
+    auto         log = segmented_wal<no_sync>::log<memory_files>::open(fs, "/log", quiet);
+    REQUIRE(log->replay({0}, ignore));
+    auto tail = *wal_tail<memory_files>::open(fs, "/log", {0},
+                                              {.identity = 8, .durable_end = [&] { return log->durable_end(); }});
+    add(*log, "first");
+    CHECK(text_of(tail) == "nothing yet");
+    REQUIRE(log->sync_all());
+    add(*log, "second");
+    CHECK(text_of(tail) == "first");
+    CHECK(text_of(tail) == "nothing yet");
+    REQUIRE(log->sync_all());
+    CHECK(text_of(tail) == "second");
 }
 
 TEST_CASE("damage is told from a record that is not there yet, from inside and from outside") {

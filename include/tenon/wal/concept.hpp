@@ -51,6 +51,8 @@ struct wal_stats {
     std::uint64_t    appended_records = 0, appended_bytes = 0, syncs = 0, segments = 0, live_bytes = 0;
     std::uint64_t    most_under_way = 0;  ///< writes at once, so far
     std::string_view writes = "none";  ///< how the log reaches the medium: to_string(write_mode), or that it does not
+    std::string_view queue =
+        "none";  ///< who writes what has a callback: "helpers", or the kind of the file system's write queue
 };
 
 /// Called once when a record is as durable as its policy promises, or when it is known that it will not be, in the order of the
@@ -88,7 +90,7 @@ inline result<void> wal_takes(std::uint64_t bytes, bool read_only, std::string_v
 /// | --- | --- |
 /// | `L::open(fs, path, options)` | `result<L>`; `path` is a directory, made when absent |
 /// | `l.replay(from, visit)` | first call after open, once: every intact record that begins at or after `from`, in order; a torn tail is cut and reported, damage before the last intact record is errc::corrupt, a log that begins after `from` is errc::corrupt |
-/// | `l.reserve(bytes)` | makes room for one record of at most so many bytes: unless others append in between, the next append is not refused for want of space or memory |
+/// | `l.reserve(bytes)` | makes room for one record of at most so many bytes: unless others use the log in between, the next append is not refused for want of space or memory |
 /// | `l.append(record)` | the record's end; records are ordered by the order of the calls. 1 byte to 1 GiB, else errc::too_large. Not yet durable. After errc::full no part of it is in the log, which goes on; free space and append again |
 /// | `l.append(record, callback)` | the same, and calls back when the record is durable: without a sync, unless options.threads is false. After an error the callback is not called |
 /// | `l.sync(end)` | returns when all records up to `end` are as durable as the policy promises. Many threads may wait; one sync may serve them all |

@@ -37,11 +37,12 @@ namespace tenon {
 /// Guarantee   replay visits every record that was synced under the policy, in order, then possibly some that were appended and
 ///             not synced, each whole, without a gap; never anything else. What replay has visited survives power loss from
 ///             then on. Replaying again changes nothing but the epoch.
-/// Cost        append: one checksum outside the lock, one copy inside it; more than 4 MiB that wait are written by append itself.
-///             sync: what Sync says. open and replay: reads the log from `from` on, once; to its last record after a clean close, else
-///             to the end of its last segment.
+/// Cost        append: one checksum outside the lock, one copy inside it; the copy is the write where the policy promises less than
+///             power_loss, else more than 4 MiB that wait are written by append itself. sync: what Sync says. open and replay: reads the
+///             log from `from` on, once; to its last record after a clean close, else to the end of its last segment.
 /// Errors      as the concept; append: errc::full when a segment cannot be made or memory runs out, before any part of the record has a
-///             place: the log goes on, and takes records again when there is space; sync: errc::full poisons; replay: errc::corrupt with file and offset,
+///             place: the log goes on, and takes records again when there is space; sync: errc::full poisons; replay: errc::corrupt with
+///             file and offset, also for a `from` where no record ends or begins,
 ///             errc::wrong_assembly for another identity or a record that needs another Codec, errc::wrong_version, errc::not_ours for
 ///             a *.log of other origin. errc::corrupt says what repair() would lose.
 /// Threads     as the concept says. A directory belongs to one open log at a time: the caller holds a lock (file.lock()).
@@ -210,7 +211,7 @@ private:
                 before.assign(bytes->begin(), bytes->end());
             }
             if (auto done = segments.open_from(block); !done) return done;
-            if (auto done = cut(detail::wal_block_up(at), found.tail.end); !done) return done;
+            if (auto done = cut(direct ? detail::wal_block_up(at) : at, found.tail.end); !done) return done;
             batches.begin_at(at, found.chain.prev.value_or(0), before);
             if (auto made = segments.reach(batches.bound(0)); !made) return made;
             segments.reserve(0);
@@ -224,7 +225,7 @@ private:
             ready = done.has_value();
             return done;
         }
-        /// Zeros over whole blocks from `at` to the one that holds `end - 1`, onto the medium.
+        /// Zeros from `at`, direct: whole blocks, to the end of the block that holds `end - 1`, onto the medium.
         result<void> cut(std::uint64_t at, std::uint64_t end) {
             end = detail::wal_block_up(end);
             if (at >= end) return {};
@@ -268,7 +269,10 @@ private:
             if (auto made = make_room(lock, record.size(), called != nullptr); !made)
                 return fail(std::move(made).error());
             lsn const mine{put(record, flags, payload_crc, 0)};
-            if (!direct && batches.failure()) return fail(*batches.failure());
+            if (!direct && batches.failure()) {  // it could not be stored
+                call_back(lock);
+                return fail(*batches.failure());
+            }
             ++counts.appended_records;
             counts.appended_bytes += bytes;
             if (called != nullptr) batches.open()->called.push_back(std::move(*called));
@@ -636,7 +640,10 @@ private:
             wal_stats out;
             {
                 std::lock_guard const hold(mutex);
-                out            = counts;
+                out       = counts;
+                out.queue = options.threads ? "helpers" : queue ? "queue" : "none";
+                if constexpr (requires { queue->kind(); })
+                    if (queue && !options.threads) out.queue = queue->kind();
                 out.live_bytes = batches.end();
             }
             out.segments = segments.count();
