@@ -46,9 +46,9 @@ constexpr std::uint64_t in_flight = 1000;  // tenon's commits that wait for the 
 
 /// A store as it is used here.
 struct subject {
-    std::string                                                 name;
-    std::string                                                 note;   ///< how its rows are committed
-    std::uint64_t                                               batch;  ///< rows of a commit before the kill
+    std::string                                                   name;
+    std::string                                                   note;   ///< how its rows are committed
+    std::uint64_t                                                 batch;  ///< rows of a commit before the kill
     std::function<std::unique_ptr<row_store>(std::string const&)> open;
 };
 
@@ -72,17 +72,15 @@ std::vector<subject> subjects() {
                    }});
 #endif
 #if defined(TENON_BENCH_SQLITE)
-    out.push_back({"sqlite", "to the kernel, 1,000 rows a commit", 1000,
-                   [](std::string const& path) {
+    out.push_back({"sqlite", "to the kernel, 1,000 rows a commit", 1000, [](std::string const& path) {
                        auto made = std::make_unique<bench::sqlite_store>(path, false);
                        made->run("PRAGMA wal_autocheckpoint=0");
                        return made;
                    }});
 #endif
 #if defined(TENON_BENCH_LMDB)
-    out.push_back({"lmdb", "to the kernel, 1,000 rows a commit", 1000, [](std::string const& path) {
-                       return std::make_unique<bench::lmdb_store>(path, false);
-                   }});
+    out.push_back({"lmdb", "to the kernel, 1,000 rows a commit", 1000,
+                   [](std::string const& path) { return std::make_unique<bench::lmdb_store>(path, false); }});
 #endif
     return out;
 }
@@ -91,7 +89,7 @@ std::vector<subject> subjects() {
 
 /// What a child tells its parent.
 struct told {
-    static constexpr std::size_t most = 1024;
+    static constexpr std::size_t most     = 1024;
     std::size_t                  openings = 0;
     double                       open[most], read[most];
     std::uint64_t                rows = 0;  ///< found
@@ -106,8 +104,8 @@ struct told {
 /// Runs work(told&) in a process of its own, since a store leaves threads and caches behind. Whether it was killed.
 template <class Work>
 bool apart(told& out, Work work) {
-    auto* const shared = static_cast<told*>(
-        ::mmap(nullptr, sizeof(told), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    auto* const shared =
+        static_cast<told*>(::mmap(nullptr, sizeof(told), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
     if (shared == MAP_FAILED) die("no memory to share with a process");
     std::fflush(nullptr);
     auto const child = ::fork();
@@ -251,7 +249,8 @@ void run_closed(std::vector<line>& lines, std::vector<subject> const& all, std::
             }
         });
         if (out.rows != rows) die(s.name + ": has " + std::to_string(out.rows) + " rows");
-        for (std::size_t i = 0; i < out.openings; ++i) lines.back().open.add(out.open[i]), lines.back().read.add(out.read[i]);
+        for (std::size_t i = 0; i < out.openings; ++i)
+            lines.back().open.add(out.open[i]), lines.back().read.add(out.read[i]);
         for (auto const& f : std::filesystem::directory_iterator(dir))
             if (f.path().string().starts_with(path)) lines.back().bytes += bench::bytes_on_disk(f.path().string());
         bench::say(s.name + ": opened " + std::to_string(out.openings) + " times");
@@ -313,7 +312,12 @@ int main(int argc, char** argv) {
         double       ours = 0;
         atlas::table out({{std::string("after it was ") + part + ", " +
                            atlas::human_count(std::string_view(part) == "killed" ? rows : closed_rows) + " rows"},
-                          {"open", r}, {"first read", r}, {"worst", r}, {"of tenon's", r}, {"left behind", r}, {""}});
+                          {"open", r},
+                          {"first read", r},
+                          {"worst", r},
+                          {"of tenon's", r},
+                          {"left behind", r},
+                          {""}});
         bool         any = false;
         for (auto const& l : lines) {
             if (l.what != part) continue;

@@ -132,8 +132,8 @@ struct database_store final : row_store {
         auto rows = db->snapshot().template all<row>();
         for (auto r = must(rows.next(), "scan"); r; r = must(rows.next(), "scan")) visit(*r);
     }
-    void          settle() override { must(db->flush(), "flush"); }
-    std::uint64_t count() override { return must(db->snapshot().template count<row>(), "count"); }
+    void                 settle() override { must(db->flush(), "flush"); }
+    std::uint64_t        count() override { return must(db->snapshot().template count<row>(), "count"); }
     std::string          path;
     typename Db::options how;
     std::optional<Db>    db;
@@ -242,8 +242,7 @@ struct lmdb_store final : row_store {
         check(mdb_txn_begin(env, nullptr, MDB_RDONLY, &tx), "begin");
         check(mdb_cursor_open(tx, dbi, &at), "cursor");
         MDB_val k{}, v{};
-        while (mdb_cursor_get(at, &k, &v, MDB_NEXT) == 0)
-            visit(make_row(k.mv_data, k.mv_size, v.mv_data, v.mv_size));
+        while (mdb_cursor_get(at, &k, &v, MDB_NEXT) == 0) visit(make_row(k.mv_data, k.mv_size, v.mv_data, v.mv_size));
         mdb_cursor_close(at);
         mdb_txn_abort(tx);
     }

@@ -153,3 +153,40 @@ TEST_CASE("a flipped bit anywhere is refused, a torn tail or harmless, and never
     MESSAGE(count.text(), ", seed ", seed);
     CHECK(count.refused > count.all() / 2);
 }
+
+TEST_CASE(
+    "a page that was written elsewhere, or is of an earlier day, is refused or harmless, and never a wrong answer") {
+    constexpr std::uint64_t seed = 31;
+    tenon::prng             random(seed);
+    auto const              disk = filled_disk(), before = filled_disk(commits - 4), early = filled_disk(2);
+    for (std::size_t const piece : {std::size_t{4096}, std::size_t{512}}) {
+        damage_count elsewhere, stale;
+        auto const   put = [&](std::string const& path, std::uint64_t at, tenon::byte_vector bytes, damage_count& to) {
+            if (bytes.size() != piece || bytes == content_of(disk, path, at, piece)) return;
+            auto damaged = copy_of(disk);
+            write_over(damaged, path, at, bytes);
+            std::string wrong;
+            to.add(judge(damaged, wrong));
+            CAPTURE(seed);
+            CAPTURE(path);
+            CAPTURE(at);
+            CAPTURE(piece);
+            REQUIRE(wrong == "");
+        };
+        auto const          pieces = used_pieces(disk, piece);
+        std::uint64_t const some   = test_all() ? 40 : piece == 512 ? 1 : 4;
+        for (auto const& [path, at] : pieces) {
+            for (std::uint64_t i = 0; i < some; ++i) {
+                auto const& [other, from] = pieces[random.below(pieces.size())];
+                put(path, at, content_of(disk, other, from, piece), elsewhere);
+            }
+            // The page file alone: at the end of a log what the disk has lost looks like what was never written.
+            if (path == "db")
+                for (auto const& old : {before, early}) put(path, at, content_of(copy_of(old), path, at, piece), stale);
+        }
+        MESSAGE(piece, " bytes elsewhere: ", elsewhere.text(), ", seed ", seed);
+        MESSAGE(piece, " bytes of an earlier day: ", stale.text());
+        CHECK(elsewhere.refused > elsewhere.all() / 4);
+        CHECK(stale.all() > 20);
+    }
+}

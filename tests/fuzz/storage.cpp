@@ -7,6 +7,7 @@
 #include "tenon/database.hpp"
 #include "tenon/file/memory.hpp"
 #include "tenon/metric/l2_squared.hpp"
+#include "tenon/page_store/buffered.hpp"
 #include "tenon/page_store/checksummed.hpp"
 #include "tenon/page_store/file.hpp"
 #include "tenon/wal/none.hpp"
@@ -339,9 +340,11 @@ std::vector<byte_vector> database_seeds() {
 
 std::vector<fuzz::target> fuzz::storage() {
     using sealed_pages = tenon::checksummed<tenon::file_store<4096>>;
+    using pooled_pages = tenon::buffered<(64u << 10), sealed_pages>;
     return {{"log segments", &run_log, &log_seeds, 200},
             {"page file", &run_pages<plain_pages>, &page_seeds<plain_pages>, 200},
             {"page file with checksums", &run_pages<sealed_pages>, &page_seeds<sealed_pages>, 200},
+            {"page file through a pool", &run_pages<pooled_pages>, &page_seeds<pooled_pages>, 200},
             {"root slots", &run_slots, &slot_seeds, 200},
             {"free space", &run_space, &space_seeds, 20},
             {"runs of a database", &run_database, &database_seeds, 60}};

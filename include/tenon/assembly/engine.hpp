@@ -6,6 +6,7 @@
 #include "tenon/assembly/lease.hpp"
 #include "tenon/assembly/options.hpp"
 #include "tenon/assembly/recipe.hpp"
+#include "tenon/assembly/replay.hpp"
 #include "tenon/assembly/root.hpp"
 #include "tenon/assembly/state.hpp"
 #include "tenon/assembly/write_set.hpp"
@@ -65,6 +66,7 @@ private:
     struct over_tables<std::tuple<T...>> {
         using states = std::tuple<table_state<T, store_type>...>;
         using totals = std::tuple<table_totals<T>...>;
+        using replay = commit_replay<T...>;
     };
 
 public:
@@ -294,10 +296,22 @@ private:
                                    .threads       = Recipe::work::threads,
                                    .archive       = options_.log_archive});
         if (!log) return fail(std::move(log).error());
-        log_          = std::make_shared<log_type>(std::move(*log));
-        last_         = root_.at;
-        auto replayed = log_->replay(root_.log, [&](lsn, byte_view record) { return replay(*state, record); });
+        log_         = std::make_shared<log_type>(std::move(*log));
+        auto commits = std::apply(
+            [&](auto&... t) { return typename over_tables<tables>::replay(path_, root_.at, *t.memtables.front()...); },
+            *state);
+        auto replayed = log_->replay(root_.log, [&](lsn, byte_view record) { return commits.take(record); });
         if (!replayed) return fail(std::move(replayed).error());
+        last_       = commits.last();
+        table_last_ = commits.last_of_tables();
+        auto loaded = for_tables([&]<std::size_t T>() -> result<void> {
+            table_state<table<T>, store_type> const  before{{}, std::get<T>(*state).runs};
+            table_reader<table<T>, store_type> const r(before, nullptr, ~timestamp{0}, nullptr);
+            return commits.template finish<T>([&](row_version const* v) {
+                return count_one<T>(r, v->key(), v->record(), v->tombstone, last_totals_);
+            });
+        });
+        if (!loaded) return loaded;
         recovery_.log_records     = replayed->records;
         recovery_.log_bytes       = replayed->bytes;
         recovery_.truncated_bytes = replayed->truncated_bytes;
@@ -348,39 +362,6 @@ private:
         if (done) done = store_->retain(kept);
         claimed_ = done.has_value();
         return done;
-    }
-
-    result<void> replay(state_type& state, byte_view record) {
-        byte_reader in(record);
-        auto const  at = in.get<timestamp>();
-        if (!in.ok() || at <= last_)
-            return fail(errc::corrupt, {path_, ": commit ", at, " in the log follows commit ", last_,
-                                        "; a larger number was expected"});
-        auto const n = in.get<std::uint64_t>();
-        for (std::uint64_t i = 0; i < n; ++i) {
-            auto const t    = in.get<std::uint8_t>();
-            auto const kind = in.get<std::uint8_t>();
-            auto const key  = in.get_sized();
-            auto const row  = in.get_sized();
-            if (!in.ok() || t >= table_count || kind > 1)
-                return fail(errc::corrupt, {path_, ": operation ", i, " of commit ", at, " in the log is malformed"});
-            result<void> done;
-            with_table(t, [&]<std::size_t T>() {
-                byte_view columns[table<T>::schema_type::size];
-                if (kind == 0 && !table<T>::schema_type::split(row, columns)) {
-                    done = fail(errc::corrupt, {path_, ": a row of commit ", at, " in the log does not decode"});
-                    return;
-                }
-                done = count_one<T>(reader<T>(state), key, row, kind == 1, last_totals_);
-                if (done) std::get<T>(state).memtables.front()->add(key, row, kind == 1, at);
-                std::get<T>(table_last_) = at;
-            });
-            if (!done) return done;
-        }
-        if (!in.at_end())
-            return fail(errc::corrupt, {path_, ": commit ", at, " in the log is longer than its operations"});
-        last_ = at;
-        return {};
     }
 
     // ---- committing --------------------------------------------------------------------------------------------------
@@ -539,11 +520,17 @@ private:
             pending_.pop_front();
         }
     }
-    /// Waits while flushing is behind by several memtables; reports why when it cannot go on. Each call has it tried again, so
+    /// Whether flushing is behind by several memtables: frozen ones, or as much in the one that takes commits.
+    bool behind() const {
+        auto const& s = *state_;
+        return std::get<0>(s).memtables.size() > 4 ||
+               (active_rows(s) > 0 && active_bytes(s) / 4 >= options_.memtable_bytes.value);
+    }
+    /// Waits while flushing is behind; reports why when it cannot go on. Each call has it tried again, so
     /// that commits go on by themselves when the cause (a full disk) is gone.
     result<void> wait_for_room() {
         std::unique_lock lock(state_mutex_);
-        for (bool asked = false; std::get<0>(*state_).memtables.size() > 4 && !closed_ && !failed();) {
+        for (bool asked = false; behind() && !closed_ && !failed();) {
             if (!asked) {
                 asked = true;
                 work_error_.reset();
@@ -669,14 +656,15 @@ private:
     static std::size_t active_bytes(state_type const& s) {
         return std::apply([](auto const&... t) { return (std::size_t{0} + ... + t.memtables.front()->bytes()); }, s);
     }
+    static std::uint64_t active_rows(state_type const& s) {
+        return std::apply([](auto const&... t) { return (std::uint64_t{0} + ... + t.memtables.front()->size()); }, s);
+    }
 
     /// New commits go to new memtables from here on.
     [[gnu::cold]] void freeze() {
         std::lock_guard lock(commit_mutex_);
         auto const      now = current();
-        if (std::apply([](auto const&... t) { return (std::uint64_t{0} + ... + t.memtables.front()->size()); }, *now) ==
-            0)
-            return;
+        if (active_rows(*now) == 0) return;
         auto next = std::make_shared<state_type>(*now);
         std::apply(
             [](auto&... t) {
@@ -852,12 +840,6 @@ private:
             (void)((out = f.template operator()<T>(), out.has_value()) && ...);
         }(std::make_index_sequence<table_count>{});
         return out;
-    }
-    template <class F>
-    static void with_table(std::size_t t, F&& f) {
-        [&]<std::size_t... T>(std::index_sequence<T...>) {
-            (void)((t == T ? (f.template operator()<T>(), true) : false) || ...);
-        }(std::make_index_sequence<table_count>{});
     }
     std::string     path_;
     options         options_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tenon/core/contract.hpp"
+#include "tenon/core/placement.hpp"
 
 #include <algorithm>
 #include <array>
@@ -26,7 +27,7 @@ namespace tenon {
 ///             Moving and destroying need the vector alone. What a writer changes in an element that readers can already
 ///             see is the user's to synchronise.
 /// Invariants  (1) chunk k holds FirstChunk << k elements. (2) exactly the chunks that size() reaches into are needed;
-///             at most one more exists. (3) chunks are aligned to 64 bytes.
+///             at most one more exists. (3) chunks are aligned to 64 bytes, and from 2 MiB on they lie on huge pages.
 template <class T, std::size_t FirstChunk = 64>
 class append_vector {
     static_assert(std::has_single_bit(FirstChunk), "append_vector: FirstChunk must be a power of two");
@@ -51,7 +52,7 @@ public:
             auto const n = std::min(rest, capacity_of(k));
             std::destroy_n(chunk, n);
             rest -= n;
-            ::operator delete(chunk, capacity_of(k) * sizeof(T), std::align_val_t{alignment});
+            huge_pages::deallocate(chunk, capacity_of(k) * sizeof(T));
         }
     }
 
@@ -62,7 +63,7 @@ public:
         auto const at    = locate(n);
         T*         chunk = chunks_[at.chunk].load(std::memory_order_relaxed);
         if (chunk == nullptr) {
-            chunk = static_cast<T*>(::operator new(capacity_of(at.chunk) * sizeof(T), std::align_val_t{alignment}));
+            chunk = static_cast<T*>(huge_pages::allocate(capacity_of(at.chunk) * sizeof(T)));
             chunks_[at.chunk].store(chunk, std::memory_order_relaxed);  // published by size_
         }
         T* const made = std::construct_at(chunk + at.offset, std::forward<Args>(args)...);
@@ -108,8 +109,8 @@ public:
     }
 
 private:
-    static constexpr int         first_bits = std::countr_zero(FirstChunk);
-    static constexpr std::size_t alignment  = std::max<std::size_t>(alignof(T), 64);
+    static_assert(alignof(T) <= cache_line, "append_vector: elements are aligned to 64 bytes at most");
+    static constexpr int first_bits = std::countr_zero(FirstChunk);
 
     struct place {
         std::size_t chunk, offset;

@@ -150,8 +150,8 @@ public:
     bool        empty() const noexcept { return size() == 0; }
     /// Memory of nodes, slots and this object; without what keys and values own elsewhere.
     std::size_t bytes() const noexcept {
-        return sizeof(*this) + leaves_.load(std::memory_order_relaxed) * sizeof(leaf) +
-               inners_.load(std::memory_order_relaxed) * sizeof(inner) + slots_.bytes();
+        return sizeof(*this) + leaf_slots_.bytes() + inners_.load(std::memory_order_relaxed) * sizeof(inner) +
+               slots_.bytes();
     }
     cursor_type cursor() const noexcept { return cursor_type(*this); }
 
@@ -482,14 +482,13 @@ private:
     template <class Make>
     outcome plant(step const& s, pending& mine, Make const& make, entry_type*& e) {
         make();
-        auto first = std::make_unique<leaf>();
+        auto first = make_leaf();
         first->insert(0, mine.entry);
         if (!root_version_.lock(s.parent.version)) return outcome::again;
         leaf* const made = first.release();
         root_.store(made, std::memory_order_release);
         last_.store(made, std::memory_order_release);  // after it can be found from the root
         root_version_.unlock();
-        leaves_.fetch_add(1, std::memory_order_relaxed);
         e = mine.release();
         return outcome::done;
     }
@@ -528,12 +527,17 @@ private:
         hang(s, n.at, up, made, above.release());
         if constexpr (is_leaf)
             if (made->after.load(std::memory_order_relaxed) == nullptr) last_.store(made, std::memory_order_release);
-        (is_leaf ? leaves_ : inners_).fetch_add(1, std::memory_order_relaxed);
+        if constexpr (!is_leaf) inners_.fetch_add(1, std::memory_order_relaxed);
         n.at->version.unlock();
         version_of(s.parent).unlock();
         return true;
     }
-    static auto make_beside(leaf const&) { return std::make_unique<leaf>(); }
+    struct ends_leaf {
+        map* of;
+        void operator()(leaf* l) const noexcept { of->leaf_slots_.end(l); }
+    };
+    auto        make_leaf() { return std::unique_ptr<leaf, ends_leaf>(leaf_slots_.make(), {this}); }
+    auto        make_beside(leaf const&) { return make_leaf(); }
     static auto make_beside(inner const& i) { return std::make_unique<inner>(i.level); }
 
     /// Makes `right` the child after `left`, under the parent, which is locked and has room, or under a new root.
@@ -638,8 +642,7 @@ private:
             static_cast<leaf*>(before)->after.store(after, std::memory_order_relaxed);
         }
         if (after == nullptr) last_.store(static_cast<leaf*>(before), std::memory_order_relaxed);
-        delete p.end;
-        leaves_.fetch_sub(1, std::memory_order_relaxed);
+        leaf_slots_.end(p.end);
         auto d = p.depth;
         for (; d > 0 && p.steps[d - 1].at->size() == 0; --d) {  // an only child leaves nothing
             delete p.steps[d - 1].at;
@@ -672,7 +675,7 @@ private:
     void end_tree(node* n) noexcept {
         if (n->level == 0) {
             for (unsigned i = 0; i < n->size(); ++i) slots_.end(n->entry(i));
-            delete static_cast<leaf*>(n);
+            leaf_slots_.end(static_cast<leaf*>(n));
             return;
         }
         auto* const i = static_cast<inner*>(n);
@@ -688,17 +691,18 @@ private:
         swap(less_, other.less_);
         swap_atomic(root_, other.root_);
         swap_atomic(last_, other.last_);
-        swap_atomic(leaves_, other.leaves_);
         swap_atomic(inners_, other.inners_);
         swap(slots_, other.slots_);
+        swap(leaf_slots_, other.leaf_slots_);
     }
 
     [[no_unique_address]] Less             less_{};
     detail::btree_version<Shared>          root_version_;  // of the place where the root hangs
     std::atomic<node*>                     root_{nullptr};
     std::atomic<leaf*>                     last_{nullptr};  // of the list, or one that was last a moment ago
-    std::atomic<std::size_t>               leaves_{0}, inners_{0};
+    std::atomic<std::size_t>               inners_{0};
     detail::btree_slab<entry_type, Shared> slots_;
+    detail::btree_slab<leaf, Shared>       leaf_slots_;
 };
 
 static_assert(erasable_ordered_map<btree> && erasable_ordered_map<shared_btree>);

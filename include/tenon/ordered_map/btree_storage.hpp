@@ -213,7 +213,7 @@ struct alignas(Words::any ? cache_line : alignof(void*)) btree_node {
     std::array<std::atomic<Entry*>, Room>                         entries{};
 };
 
-/// Slots for entries: addresses stay, freed slots are used again, all memory goes back when the last entry ends.
+/// Slots for entries, or nodes: addresses stay, freed slots are used again, all memory goes back when the last one ends.
 /// When Shared, any thread may take and give.
 template <class Entry, bool Shared>
 class btree_slab {
@@ -259,7 +259,11 @@ private:
         slot* next;
         alignas(Entry) std::byte room[sizeof(Entry)];
     };
-    using chunk = std::unique_ptr<slot[]>;
+    struct give_back {
+        std::size_t bytes;
+        void        operator()(slot* p) const noexcept { huge_pages::deallocate(p, bytes); }
+    };
+    using chunk = std::unique_ptr<slot, give_back>;
 
     class guard {
     public:
@@ -306,13 +310,20 @@ private:
         free_         = s;
     }
     void grow() {
-        auto const n = std::clamp<std::size_t>(slots_, 8, 4096);
-        chunks_.push_back(std::make_unique_for_overwrite<slot[]>(n));
+        auto const few   = std::clamp<std::size_t>(slots_, least, std::max(step / sizeof(slot), least)) * sizeof(slot);
+        auto const bytes = slots_ * sizeof(slot) < large ? few : std::max(huge_page_size, sizeof(slot));
+        auto const n     = bytes / sizeof(slot);
+        chunk      made(static_cast<slot*>(huge_pages::allocate(bytes)), give_back{bytes});
+        chunks_.push_back(std::move(made));
         slots_ += n;
         fresh_      = chunks_.back().get();
         fresh_left_ = n;
         bytes_.store(slots_ * sizeof(slot) + chunks_.capacity() * sizeof(chunk), std::memory_order_relaxed);
     }
+
+    // chunks double up to `step`, and are huge pages from `large` bytes in all
+    static constexpr std::size_t least = std::max<std::size_t>(256 / sizeof(slot), 1), step = 128 << 10,
+                                 large = 4 << 20;
 
     std::vector<chunk>       chunks_;
     slot*                    free_       = nullptr;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tenon/core/bytes.hpp"
+#include "tenon/core/placement.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -13,6 +14,12 @@ namespace tenon {
 
 /// Stable addresses until the arena ends. One thread allocates; bytes() may be asked by any.
 class arena {
+    struct give_back {
+        std::size_t size;
+        void        operator()(std::byte* p) const noexcept { huge_pages::deallocate(p, size); }
+    };
+    using chunk = std::unique_ptr<std::byte, give_back>;
+
 public:
     arena()                        = default;
     arena(arena const&)            = delete;
@@ -22,18 +29,22 @@ public:
     std::byte* allocate(std::size_t n) {
         n = (n + 15) & ~std::size_t{15};
         if (n > left_) {
-            std::size_t const chunk = n > chunk_bytes / 4 ? n : chunk_bytes;
-            chunks_.push_back(std::make_unique_for_overwrite<std::byte[]>(chunk));
-            bytes_.store(bytes_.load(std::memory_order_relaxed) + chunk, std::memory_order_relaxed);
-            if (chunk == n) return chunks_.back().get();
+            std::size_t const size = n > chunk_bytes_ / 4 ? n : chunk_bytes_;
+            chunk             made(static_cast<std::byte*>(huge_pages::allocate(size)), give_back{size});
+            chunks_.push_back(std::move(made));
+            bytes_.store(bytes_.load(std::memory_order_relaxed) + size, std::memory_order_relaxed);
+            if (size == n) return chunks_.back().get();
             next_ = chunks_.back().get();
-            left_ = chunk;
+            left_ = size;
         }
         auto* const out = next_;
         next_ += n;
         left_ -= n;
         return out;
     }
+    /// Much is to come: memory is taken from the system in pieces of 2 MiB, on huge pages where there are some.
+    void expect_much() noexcept { chunk_bytes_ = huge_page_size; }
+
     byte_view copy(byte_view bytes) {
         auto* const to = allocate(bytes.size());
         if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
@@ -42,11 +53,11 @@ public:
     std::size_t bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }
 
 private:
-    static constexpr std::size_t              chunk_bytes = 64 << 10;
-    std::vector<std::unique_ptr<std::byte[]>> chunks_;
-    std::byte*                                next_ = nullptr;
-    std::size_t                               left_ = 0;
-    std::atomic<std::size_t>                  bytes_{0};
+    std::size_t              chunk_bytes_ = 64 << 10;
+    std::vector<chunk>       chunks_;
+    std::byte*               next_ = nullptr;
+    std::size_t              left_ = 0;
+    std::atomic<std::size_t> bytes_{0};
 };
 
 }  // namespace tenon

@@ -35,6 +35,9 @@ private:
     std::byte const* bytes() const noexcept { return reinterpret_cast<std::byte const*>(this + 1); }
 };
 
+template <class Table>
+class memtable_loader;
+
 /// memtable - versions of rows and a delta for every index of the table.
 ///
 /// Maps        encoded key -> newest version, a chain from new to old; position -> version.
@@ -76,28 +79,12 @@ public:
     /// Adds a version. `record` is ignored for a tombstone. With index false the deltas are fed later (feed_deltas).
     /// Precondition: the record is well formed.
     row_version* add(byte_view key, byte_view record, bool tombstone, timestamp at, bool index = true) {
-        auto const  key_room = (key.size() + 7) / 8 * 8;
-        auto* const memory   = arena_.allocate(sizeof(row_version) + key_room + record.size());
-        auto* const v        = new (memory) row_version{at,
-                                                 nullptr,
-                                                 versions_.size(),
-                                                 static_cast<std::uint32_t>(key.size()),
-                                                 static_cast<std::uint32_t>(record.size()),
-                                                 tombstone};
-        if (!key.empty()) std::memcpy(memory + sizeof(row_version), key.data(), key.size());
-        if (!record.empty()) std::memcpy(memory + sizeof(row_version) + key_room, record.data(), record.size());
-        versions_.push_back(v);
+        auto* const v = make(arena_.allocate(room_for(key, record)), key, record, tombstone, at);
         {
             detail::unless_done                 in_part([v] { v->dead = true; });  // the map ran out of memory
             std::unique_lock<std::shared_mutex> lock(mutex_, std::defer_lock);
             if constexpr (!lock_free) lock.lock();
-            head first;
-            first.newest.store(v, std::memory_order_relaxed);
-            auto const [place, is_new] = map_.insert(as_chars(v->key()), first);
-            if (!is_new) {
-                v->older = place->newest.load(std::memory_order_relaxed);
-                place->newest.store(v, std::memory_order_release);
-            }
+            enter(v, v);
             in_part.done();
         }
         bytes_.store(arena_.bytes() + map_.bytes(), std::memory_order_relaxed);
@@ -205,6 +192,34 @@ public:
     };
 
 private:
+    friend class memtable_loader<Table>;
+
+    static std::size_t key_room(byte_view key) noexcept { return (key.size() + 7) / 8 * 8; }
+    static std::size_t room_for(byte_view key, byte_view record) noexcept {
+        return sizeof(row_version) + key_room(key) + record.size();
+    }
+    /// A version in `memory` (room_for, 16-byte aligned) that has its position and that nobody finds yet.
+    row_version* make(std::byte* memory, byte_view key, byte_view record, bool tombstone, timestamp at) {
+        auto* const v = new (memory) row_version{at,
+                                                 nullptr,
+                                                 versions_.size(),
+                                                 static_cast<std::uint32_t>(key.size()),
+                                                 static_cast<std::uint32_t>(record.size()),
+                                                 tombstone};
+        if (!key.empty()) std::memcpy(memory + sizeof(row_version), key.data(), key.size());
+        if (!record.empty()) std::memcpy(memory + sizeof(row_version) + key_room(key), record.data(), record.size());
+        versions_.push_back(v);
+        return v;
+    }
+    /// Puts a chain of one key's versions, newest to oldest, into the map, before those that are there.
+    void enter(row_version* newest, row_version* oldest) {
+        head first;
+        first.newest.store(newest, std::memory_order_relaxed);
+        auto const [place, is_new] = map_.insert(as_chars(newest->key()), first);
+        if (is_new) return;
+        oldest->older = place->newest.load(std::memory_order_relaxed);
+        place->newest.store(newest, std::memory_order_release);
+    }
     static row_version const* visible(row_version const* v, timestamp upto) noexcept {
         while (v != nullptr && (v->at > upto || v->dead)) v = v->older;
         return v;

@@ -7,6 +7,7 @@
 #include "tenon/wal/batches.hpp"
 #include "tenon/wal/codec.hpp"
 #include "tenon/wal/concept.hpp"
+#include "tenon/wal/read_ahead.hpp"
 #include "tenon/wal/recovery.hpp"
 #include "tenon/wal/segments.hpp"
 #include "tenon/wal/sync_policy.hpp"
@@ -171,9 +172,13 @@ private:
                 return fail(errc::corrupt,
                             {"the log in '", directory, "' is empty, but the last root needs it from LSN ", from});
             if (found.empty()) return detail::wal_recovered{};
-            byte_vector plain;
+            byte_vector                               plain;
+            std::optional<detail::wal_read_ahead<FS>> ahead;
+            if (options.threads && found.back().limit() > from + detail::wal_read_ahead<FS>::worth)
+                ahead.emplace(fs, found, from);
             return detail::wal_recover(
                 fs, directory, found, options.identity, from, [&](detail::wal_found const& f) -> result<void> {
+                    if (ahead) ahead->at(f.end());
                     if ((f.frame.length & detail::wal_encoded) == 0) return visit(lsn{f.end()}, f.record);
                     if (auto done = Codec::decode(f.record, plain); !done)
                         return fail(
