@@ -31,12 +31,14 @@ struct sale {
     std::string   text;
     friend bool   operator==(sale const&, sale const&) = default;
 };
-using shops = tenon::table<"shops", shop, tenon::columns<&shop::id, &shop::name, &shop::visitors, &shop::where, &shop::look>,
-                           tenon::primary<&shop::id>, tenon::ordered<&shop::visitors>, tenon::text<&shop::name>,
-                           tenon::spatial<&shop::where>, tenon::nearest<&shop::look, tenon::flat<tenon::l2_squared>>>;
+using shops =
+    tenon::table<"shops", shop, tenon::columns<&shop::id, &shop::name, &shop::visitors, &shop::where, &shop::look>,
+                 tenon::primary<&shop::id>, tenon::ordered<&shop::visitors>, tenon::text<&shop::name>,
+                 tenon::spatial<&shop::where>, tenon::nearest<&shop::look, tenon::flat<tenon::l2_squared>>>;
 using sales = tenon::table<"sales", sale, tenon::columns<&sale::shop, &sale::number, &sale::text>,
                            tenon::primary<tenon::key<&sale::shop, &sale::number>>, tenon::text<&sale::text>>;
-struct market : tenon::database<shops, sales, tenon::memory_files, tenon::file_store<>, tenon::segmented_wal<>, tenon::inline_work> {
+struct market : tenon::database<shops, sales, tenon::memory_files, tenon::file_store<>, tenon::segmented_wal<>,
+                                tenon::inline_work> {
     using database::database;
 };
 
@@ -52,12 +54,12 @@ auto all_of(Stream stream) {
 }
 /// Rows and answers of every index, scores and counts too.
 struct answers {
-    std::uint64_t                               shops = 0, sales = 0;
-    std::vector<shop>                           rows, by_visitors, inside;
-    std::vector<sale>                           lines;
+    std::uint64_t                                 shops = 0, sales = 0;
+    std::vector<shop>                             rows, by_visitors, inside;
+    std::vector<sale>                             lines;
     std::vector<std::pair<std::uint64_t, double>> words, near, alike;
-    std::vector<std::pair<std::string, double>> texts;
-    friend bool                                 operator==(answers const&, answers const&) = default;
+    std::vector<std::pair<std::string, double>>   texts;
+    friend bool                                   operator==(answers const&, answers const&) = default;
 };
 answers ask(market& db) {
     auto    view = db.snapshot();
@@ -67,11 +69,14 @@ answers ask(market& db) {
     out.rows        = all_of(view.all<shop>());
     out.lines       = all_of(view.all<sale>());
     out.by_visitors = all_of(view.range<&shop::visitors>(std::nullopt, std::nullopt));
-    for (auto const& hit : view.within<&shop::where>({.west = -60, .south = -40, .east = 60, .north = 40})) out.inside.push_back(hit.row);
+    for (auto const& hit : view.within<&shop::where>({.west = -60, .south = -40, .east = 60, .north = 40}))
+        out.inside.push_back(hit.row);
     for (auto const& hit : view.closest<&shop::where>({1, 2}, 12)) out.near.emplace_back(hit.row.id, hit.distance);
-    for (auto const& hit : view.closest<&shop::look>(std::array{3.0f, 4.0f}, 12)) out.alike.emplace_back(hit.row.id, hit.distance);
+    for (auto const& hit : view.closest<&shop::look>(std::array{3.0f, 4.0f}, 12))
+        out.alike.emplace_back(hit.row.id, hit.distance);
     for (auto const& hit : view.search<&shop::name>("old mill", 30)) out.words.emplace_back(hit.row.id, hit.score);
-    for (auto const& hit : view.search<&sale::text>("bread", 30)) out.texts.emplace_back(hit.row.shop + std::to_string(hit.row.number), hit.score);
+    for (auto const& hit : view.search<&sale::text>("bread", 30))
+        out.texts.emplace_back(hit.row.shop + std::to_string(hit.row.number), hit.score);
     std::sort(out.inside.begin(), out.inside.end(), [](auto const& a, auto const& b) { return a.id < b.id; });
     return out;
 }
@@ -91,9 +96,12 @@ void change(market& db, tenon::prng& random, std::uint64_t ids) {
         if (random.chance(0.25)) {
             REQUIRE(tx.erase<shop>(id));
         } else {
-            REQUIRE(tx.upsert(shop{id, std::string(random.chance(0.5) ? "old " : "the mill ") + std::to_string(random.below(9)), random.between(-9, 9),
-                                   {static_cast<double>(random.between(-90, 90)), static_cast<double>(random.between(-80, 80))},
-                                   {static_cast<float>(random.below(9)), static_cast<float>(random.below(9))}}));
+            REQUIRE(tx.upsert(
+                shop{id,
+                     std::string(random.chance(0.5) ? "old " : "the mill ") + std::to_string(random.below(9)),
+                     random.between(-9, 9),
+                     {static_cast<double>(random.between(-90, 90)), static_cast<double>(random.between(-80, 80))},
+                     {static_cast<float>(random.below(9)), static_cast<float>(random.below(9))}}));
         }
         auto const name = "shop " + std::to_string(random.below(9));
         auto const line = static_cast<std::uint32_t>(random.below(40));
@@ -110,8 +118,8 @@ TEST_CASE("a database that was reopened from its log answers as it did before, o
     for (int const scenario : {0, 1, 2}) {  // the log alone; over a run; over runs, one of which hides another's rows
         CAPTURE(seed);
         CAPTURE(scenario);
-        tenon::prng         random(seed + static_cast<std::uint64_t>(scenario));
-        market::options     o;
+        tenon::prng     random(seed + static_cast<std::uint64_t>(scenario));
+        market::options o;
         o.close_flush_bytes = {1u << 30};
         auto db             = reopened({}, o);
         for (int part = 0; part < scenario; ++part) {
@@ -140,9 +148,9 @@ TEST_CASE("a database that was reopened from its log answers as it did before, o
 TEST_CASE("after recovery a transaction conflicts with what the log held, and with nothing else") {
     market::options o;
     auto            db = reopened({}, o);
-    tenon::prng random(5);
+    tenon::prng     random(5);
     for (int i = 0; i < 30; ++i) change(*db, random, 50);
-    db = reopened(std::move(db), o);
+    db         = reopened(std::move(db), o);
     auto first = db->begin(), second = db->begin();
     (void)all_of(second.all<shop>());
     REQUIRE(first.upsert(shop{1, "changed", 1, {}, {}}));

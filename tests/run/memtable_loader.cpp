@@ -49,12 +49,14 @@ std::vector<std::pair<char const*, key_maker>> const shapes{
     {"scattered", [](tenon::prng& r, std::uint64_t) { return std::to_string(tenon::hash_u64(r.below(3000))); }},
     {"ascending", [](tenon::prng&, std::uint64_t i) { return std::to_string(1'000'000'000'000 + i); }},
     {"descending", [](tenon::prng&, std::uint64_t i) { return std::to_string(1'000'000'000'000 - i); }},
-    {"alike in the first eight bytes", [](tenon::prng& r, std::uint64_t) { return "beginning " + std::to_string(r.below(2000)); }},
+    {"alike in the first eight bytes",
+     [](tenon::prng& r, std::uint64_t) { return "beginning " + std::to_string(r.below(2000)); }},
     {"one key", [](tenon::prng&, std::uint64_t) { return std::string("only"); }},
     {"beginnings of one another", [](tenon::prng& r, std::uint64_t) { return std::string(r.below(40), '\0'); }},
     {"far apart",
      [](tenon::prng& r, std::uint64_t) {
-         return r.chance(0.5) ? std::string(1 + r.below(3), '\xff') + std::to_string(r.below(50)) : std::to_string(r.below(9));
+         return r.chance(0.5) ? std::string(1 + r.below(3), '\xff') + std::to_string(r.below(50))
+                              : std::to_string(r.below(9));
      }},
 };
 
@@ -125,15 +127,18 @@ void compare(tenon::memtable<Table> const& alone, tenon::memtable<Table> const& 
 template <class Table>
 void run(char const* policy) {
     for (auto const& [shape, key] : shapes)
-        for (std::size_t const n : {std::size_t{0}, std::size_t{1}, std::size_t{17}, std::size_t{3000}, std::size_t{20'000}}) {
+        for (std::size_t const n :
+             {std::size_t{0}, std::size_t{1}, std::size_t{17}, std::size_t{3000}, std::size_t{20'000}}) {
             std::uint64_t const seed = 20'261'126 + n;
             CAPTURE(policy);
             CAPTURE(shape);
             CAPTURE(n);
             CAPTURE(seed);
             tenon::prng random(seed);
-            auto const  writes = make_writes(random, shape == std::string("one key") ? std::min<std::size_t>(n, 300) : n, key);
-            auto const  alone = std::make_unique<tenon::memtable<Table>>(), loaded = std::make_unique<tenon::memtable<Table>>();
+            auto const  writes =
+                make_writes(random, shape == std::string("one key") ? std::min<std::size_t>(n, 300) : n, key);
+            auto const alone  = std::make_unique<tenon::memtable<Table>>(),
+                       loaded = std::make_unique<tenon::memtable<Table>>();
             tenon::memtable_loader<Table> loader(*loaded);
             for (auto const& w : writes) {
                 alone->add(w.key, w.record, w.tombstone, w.at);

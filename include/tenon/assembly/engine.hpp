@@ -172,15 +172,17 @@ public:
     result<void> flush() {
         std::lock_guard work(work_mutex_);
         if (auto ok = usable(); !ok) return ok;
+        auto const round = begin_work();
         freeze();
-        return report_work(flush_frozen());
+        return report_work(round, flush_frozen());
     }
     /// flush, then joins the runs of each table into one and drops what no snapshot can see.
     [[gnu::cold]] result<void> compact() {
         std::lock_guard work(work_mutex_);
         if (auto ok = usable(); !ok) return ok;
+        auto const round = begin_work();
         freeze();
-        if (auto done = report_work(flush_frozen()); !done) return done;
+        if (auto done = report_work(round, flush_frozen()); !done) return done;
         auto done = claim_space();
         if (done)
             done = for_tables([&]<std::size_t T>() -> result<void> {
@@ -530,14 +532,14 @@ private:
     /// that commits go on by themselves when the cause (a full disk) is gone.
     result<void> wait_for_room() {
         std::unique_lock lock(state_mutex_);
-        for (bool asked = false; behind() && !closed_ && !failed();) {
-            if (!asked) {
-                asked = true;
-                work_error_.reset();
+        std::uint64_t asked = 0;  // for this round of work, which begins later: an error of an earlier one says nothing
+        while (behind() && !closed_ && !failed()) {
+            if (asked == 0) {
+                asked = work_begun_ + 1;
                 lock.unlock();
                 worker_->wake();
                 lock.lock();
-            } else if (work_error_) {
+            } else if (work_error_ && work_ended_ >= asked) {
                 return fail(*work_error_);
             } else {
                 progress_.wait(lock);
@@ -545,10 +547,15 @@ private:
         }
         return {};
     }
-    /// Tells who waits for room how the work ended.
-    result<void> report_work(result<void> done) {
+    std::uint64_t begin_work() {
+        std::lock_guard lock(state_mutex_);
+        return ++work_begun_;
+    }
+    /// Tells who waits for room how a round of work ended.
+    result<void> report_work(std::uint64_t round, result<void> done) {
         {
             std::lock_guard lock(state_mutex_);
+            work_ended_ = round;
             work_error_ = done ? std::nullopt : std::optional(done.error());
         }
         progress_.notify_all();
@@ -594,13 +601,14 @@ private:
 
     [[gnu::cold]] void work() {
         std::lock_guard work(work_mutex_);
+        auto const      round = begin_work();
         if (closed_ || failed()) {
-            (void)report_work({});
+            (void)report_work(round, {});
             return;
         }
         try {
-            (void)report_work(flush_and_merge());
-        } catch (std::bad_alloc const&) { (void)report_work(fail(error{errc::full, "out of memory"})); }
+            (void)report_work(round, flush_and_merge());
+        } catch (std::bad_alloc const&) { (void)report_work(round, fail(error{errc::full, "out of memory"})); }
     }
     result<void> flush_and_merge() {
         {
@@ -866,7 +874,8 @@ private:
     std::shared_ptr<state_type const>  state_;
     timestamp                          visible_ = 0;
     totals_type                        visible_totals_{};
-    std::optional<error>               work_error_;
+    std::uint64_t                      work_begun_ = 0, work_ended_ = 0;
+    std::optional<error>               work_error_;                                      // of the round that ended last
     mutable lease_book<state_type>     leases_;                                          // where snapshots may expire
     std::vector<std::pair<std::weak_ptr<state_type const>, std::uint64_t>> old_states_;  // and when they were replaced
     std::mutex                                                             pending_mutex_;

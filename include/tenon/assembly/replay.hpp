@@ -46,8 +46,7 @@ public:
             bool const whole = [&]<std::size_t... T>(std::index_sequence<T...>) {
                 return ((t != T || add<T>(key, row, kind == 1, at)) && ...);
             }(std::index_sequence_for<Table...>{});
-            if (!whole)
-                return fail(errc::corrupt, {*path_, ": a row of commit ", at, " in the log does not decode"});
+            if (!whole) return fail(errc::corrupt, {*path_, ": a row of commit ", at, " in the log does not decode"});
         }
         if (!in.at_end())
             return fail(errc::corrupt, {*path_, ": commit ", at, " in the log is longer than its operations"});
@@ -75,9 +74,9 @@ private:
         return true;
     }
 
-    std::string const*                     path_;
-    timestamp                              last_;
-    std::array<timestamp, table_count>     last_of_tables_{};
+    std::string const*                    path_;
+    timestamp                             last_;
+    std::array<timestamp, table_count>    last_of_tables_{};
     std::tuple<memtable_loader<Table>...> loaders_;
 };
 

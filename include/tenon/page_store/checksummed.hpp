@@ -7,6 +7,7 @@
 #include "tenon/file/archetype.hpp"
 #include "tenon/page_store/archetype.hpp"
 #include "tenon/page_store/concept.hpp"
+#include "tenon/page_store/layout.hpp"
 
 #include <array>
 #include <concepts>
@@ -24,11 +25,13 @@ namespace tenon {
 
 /// checksummed<Inner> - Inner, with the crc32c of its bytes in every extent's `check`.
 ///
-/// Maps        payload -> Inner's extent, check = crc32c(payload). Nothing is added to the payload.
+/// Maps        payload -> Inner's extent, check = crc32c(payload). Payloads of a MiB and more: behind them lies a list of the crc32c of each
+///             64 KiB, and check = crc32c(list), so that a part can be verified without the rest.
 /// Guarantee   read returns the bytes that this very write was given, or errc::corrupt. Found: every change of up to 32 neighbouring
 ///             bits, any other with 1 - 2^-32; torn and cut extents; what belongs elsewhere or is from before (writes that the disk
 ///             lost or misdirected), since the checksum lies with who refers to the bytes, up to the root, and not beside them.
-/// Cost        crc32c of all bytes in every read and write. A caller that reads an extent often keeps its view.
+/// Cost        crc32c of all bytes in every read and write. A caller that reads an extent often keeps its view. read_in_part, where Inner
+///             keeps all in memory: of the list, and of what is looked at.
 /// Errors      as Inner, and errc::corrupt with the offset.
 /// Threads     as Inner.
 /// On disk     Inner's format + "+crc32c", docs/formats/checksummed_extent.md
@@ -40,7 +43,7 @@ struct checksummed {
                   "tenon: checksummed<Inner> wraps another page store policy, such as checksummed<mmap_store<>>");
 
 private:
-    static constexpr std::string_view suffix = "+crc32c", prefix = "checksummed ";
+    static constexpr std::string_view suffix = "+crc32c/2", prefix = "checksummed ";
 
     template <std::size_t N>
     static constexpr std::array<char, N> join(std::string_view a, std::string_view b) {
@@ -80,22 +83,28 @@ public:
         }
 
         result<extent> write(byte_view bytes, std::uint64_t before = ~std::uint64_t{0}) {
-            auto written = s_->inner.write(bytes, before);
+            auto written = write_summed(bytes, before);
             if (!written) return written;
-            written->check = crc32c(bytes);
             std::lock_guard const guard(s_->mutex);
             s_->live[written->offset] = *written;
             return written;
         }
 
         result<extent_view> read(extent e) const {
-            auto view = s_->inner.read(bare(e));
+            auto view = in_chunks(e.size) ? read_chunks(e) : s_->inner.read(bare(e));
             if (!view) return view;
-            if (auto const found = std::uint64_t{crc32c(view->bytes())}; found != e.check)
-                return fail(errc::corrupt, {s_->path, ": the ", e.size, " bytes at offset ", e.offset,
-                                            " are not what was written: their checksum should be ", e.check, " and is ",
-                                            found, "; restore the file from a backup"});
+            if (in_chunks(e.size)) {
+                if (auto whole = view->need(view->bytes()); !whole) return fail(std::move(whole.error()));
+            } else if (auto const found = std::uint64_t{crc32c(view->bytes())}; found != e.check) {
+                return differs(e, e.size, e.offset, found);
+            }
             return view;
+        }
+        /// As read, but of a large extent only what extent_view::need has seen is verified.
+        result<extent_view> read_in_part(extent e) const
+        requires(!evicts)
+        {
+            return in_chunks(e.size) ? read_chunks(e) : read(e);
         }
 
         void release(extent e) {
@@ -167,8 +176,49 @@ public:
 
         explicit store(std::unique_ptr<state> s) noexcept : s_(std::move(s)) {}
 
+        static constexpr bool takes_tail =
+            requires(inner_store i, byte_view b) { i.write_with(b, b, std::uint64_t{}); };
+        static constexpr bool in_chunks(std::uint64_t size) noexcept {
+            return takes_tail && size >= (std::uint64_t{1} << 20) && size <= (std::uint64_t{1} << 62);
+        }
+        static constexpr std::uint64_t list_bytes(std::uint64_t size) noexcept {
+            return detail::chunk_checks::count(size) * sizeof(std::uint32_t);
+        }
         /// As Inner knows it.
-        static constexpr extent bare(extent e) noexcept { return {e.offset, e.size}; }
+        static constexpr extent bare(extent e) noexcept {
+            return {e.offset, in_chunks(e.size) ? detail::pages::whole_pages(e.size) + list_bytes(e.size) : e.size};
+        }
+
+        result<extent> write_summed(byte_view bytes, std::uint64_t before) {
+            if constexpr (takes_tail)
+                if (in_chunks(bytes.size())) {
+                    auto const sums    = detail::chunk_checks::sums_of(bytes);
+                    auto const list    = std::as_bytes(std::span(sums));
+                    auto       written = s_->inner.write_with(bytes, list, before);
+                    if (written) *written = {written->offset, bytes.size(), crc32c(list)};
+                    return written;
+                }
+            auto written = s_->inner.write(bytes, before);
+            if (written) written->check = crc32c(bytes);
+            return written;
+        }
+        result<extent_view> read_chunks(extent e) const {
+            auto view = s_->inner.read(bare(e));
+            if (!view) return view;
+            auto const at      = static_cast<std::size_t>(detail::pages::whole_pages(e.size));
+            auto const list    = view->bytes().subspan(at);
+            auto const payload = view->bytes().first(static_cast<std::size_t>(e.size));
+            if (auto const found = std::uint64_t{crc32c(list)}; found != e.check)
+                return differs(e, list.size(), e.offset + at, found);
+            return extent_view(payload, view->owner(),
+                               std::make_shared<detail::chunk_checks const>(payload, list, s_->path, e.offset));
+        }
+        [[gnu::cold]] tl::unexpected<error> differs(extent e, std::uint64_t bytes, std::uint64_t offset,
+                                                    std::uint64_t found) const {
+            return fail(errc::corrupt, {s_->path, ": the ", bytes, " bytes at offset ", offset,
+                                        " are not what was written: their checksum should be ", e.check, " and is ",
+                                        found, "; restore the file from a backup"});
+        }
 
         std::unique_ptr<state> s_;
     };

@@ -6,6 +6,7 @@
 #include "tenon/core/bytes.hpp"
 #include "tenon/core/result.hpp"
 #include "tenon/file/concept.hpp"
+#include "tenon/page_store/chunk_checks.hpp"
 
 #include <concepts>
 #include <cstdint>
@@ -30,13 +31,19 @@ class extent_view {
 public:
     extent_view() = default;
     extent_view(byte_view bytes, std::shared_ptr<void const> owner) : bytes_(bytes), owner_(std::move(owner)) {}
+    /// Of read_in_part: bytes that are yet to be verified.
+    extent_view(byte_view bytes, std::shared_ptr<void const> owner, std::shared_ptr<detail::chunk_checks const> checks)
+        : bytes_(bytes), owner_(std::move(owner)), checks_(std::move(checks)) {}
     byte_view bytes() const noexcept { return bytes_; }
+    /// Verifies a part of the bytes, where the store left that to this: what is read before must not be believed.
+    result<void> need(byte_view part) const { return checks_ ? checks_->need(part) : result<void>{}; }
     /// What keeps the bytes alive; for views of a part of them.
     std::shared_ptr<void const> const& owner() const noexcept { return owner_; }
 
 private:
-    byte_view                   bytes_;
-    std::shared_ptr<void const> owner_;
+    byte_view                                   bytes_;
+    std::shared_ptr<void const>                 owner_;
+    std::shared_ptr<detail::chunk_checks const> checks_;
 };
 
 /// A store whose extents stay in memory only while a view of them lives; who reads an extent often over one of the others keeps its view.
@@ -45,6 +52,13 @@ inline constexpr bool evicts_extents = false;
 template <class S>
 requires requires { requires S::evicts; }
 inline constexpr bool evicts_extents<S> = true;
+
+/// A store that can leave the verifying of a large extent to who reads it: `cs.read_in_part(e)` is read(e) but for bytes that
+/// extent_view::need has not seen.
+template <class S>
+concept reads_in_part = requires(S const cs, extent e) {
+    { cs.read_in_part(e) } -> std::same_as<result<extent_view>>;
+};
 
 /// Amounts, not kinds.
 struct store_options {

@@ -76,12 +76,20 @@ public:
     }
 
     result<extent> write(byte_view bytes, std::uint64_t before = ~std::uint64_t{0}) {
+        return write_with(bytes, {}, before);
+    }
+    /// One extent of the bytes and, from the next multiple of 4096 on, a tail.
+    result<extent> write_with(byte_view bytes, byte_view tail, std::uint64_t before) {
         if (auto ready = s_->writable(); !ready) return fail(std::move(ready.error()));
         s_->writes_began.store(true, std::memory_order_relaxed);
-        auto at = s_->allocate(bytes.size(), before);
+        auto const tail_at = tail.empty() ? bytes.size() : whole_pages(bytes.size());
+        auto       at      = s_->allocate(tail_at + tail.size(), before);
         if (!at) return at;
-        auto done =
-            bytes.size() < s_->direct_bytes ? s_->file.write_at(at->offset, bytes) : s_->bulk.write(at->offset, bytes);
+        auto const put = [&](std::uint64_t offset, byte_view part) {
+            return bytes.size() < s_->direct_bytes ? s_->file.write_at(offset, part) : s_->bulk.write(offset, part);
+        };
+        auto done = put(at->offset, bytes);
+        if (done && !tail.empty()) done = put(at->offset + tail_at, tail);
         if (!done) {
             release(*at);
             return fail(std::move(done.error()));

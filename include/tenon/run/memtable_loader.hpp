@@ -85,7 +85,8 @@ private:
             rising = rising && (i == 0 || entries_[i - 1].word < entries_[i].word);
         }
         if (rising) return;
-        int const  bits = static_cast<int>(std::bit_width(high - low)), fewest = static_cast<int>(std::bit_width(entries_.size() / part_size));
+        int const bits   = static_cast<int>(std::bit_width(high - low)),
+                  fewest = static_cast<int>(std::bit_width(entries_.size() / part_size));
         auto const shift = bits > fewest ? std::min(bits - fewest, 63) : 0;
         auto const which = [&](entry const& e) { return static_cast<std::size_t>((e.word - low) >> shift); };
         std::vector<std::size_t> ends(which({high, nullptr}) + 1);

@@ -134,7 +134,7 @@ class lazily {
 public:
     template <class Open>
     result<T const*> get(Open open) const {
-        if (auto const* t = ready_.load(std::memory_order_acquire)) return t;
+        if (auto const* t = ready()) return t;
         std::lock_guard lock(mutex_);
         if (auto const* t = ready_.load(std::memory_order_relaxed)) return t;
         auto made = open(view_);
@@ -143,6 +143,9 @@ public:
         ready_.store(value_.get(), std::memory_order_release);
         return value_.get();
     }
+
+    /// What was opened before, or null.
+    T const* ready() const noexcept { return ready_.load(std::memory_order_acquire); }
 
 private:
     mutable std::atomic<T const*>    ready_{nullptr};
@@ -249,10 +252,7 @@ public:
         return keys_.get([&](extent_view& view) -> result<keys_type> {
             auto bytes = read(descriptor_.keys, view);
             if (!bytes) return fail(std::move(bytes).error());
-            auto keys = keys_type::open(*bytes);
-            if (keys && keys->size() != descriptor_.rows)
-                return fail(errc::corrupt, "run: as many keys as rows were expected");
-            return keys;
+            return open_keys(*bytes);
         });
     }
     /// Whether a key is surely not here.
@@ -267,6 +267,8 @@ public:
     }
     /// The position of a key, size() when it is not here. `key_hash` is hash_bytes(key).
     result<position> find(byte_view key, std::uint64_t key_hash) const {
+        if constexpr (reads_in_part<Store>)
+            if (keys_.ready() == nullptr) return find_in_part(key, key_hash);
         auto maybe = may_contain(key_hash);
         if (!maybe) return fail(std::move(maybe).error());
         if (!*maybe) return size();
@@ -303,30 +305,89 @@ protected:
     }
 
 private:
-    result<std::uint64_t> stamp(position at) const {
-        auto s = stamps_.get([&](extent_view& view) -> result<std::span<std::uint64_t const>> {
-            auto bytes = read(descriptor_.stamps, view);
+    /// As read, where all that is believed of the bytes is needed first.
+    result<byte_view> read_parts(extent e, extent_view& keep) const {
+        if constexpr (reads_in_part<Store>) {
+            auto v = store_->read_in_part(e);
+            if (!v) return fail(std::move(v).error().while_(sentence({"reading a run of table ", table_})));
+            keep = std::move(*v);
+            return keep.bytes();
+        } else {
+            return read(e, keep);
+        }
+    }
+    /// As find, before the keys are verified as a whole: what the answer rests on is. The filter has to be read whole before it may say
+    /// no, so the first look-ups go without it.
+    result<position> find_in_part(byte_view key, std::uint64_t key_hash) const {
+        if (filter_.ready() != nullptr || finds_.fetch_add(1, std::memory_order_relaxed) >= finds_without_filter) {
+            auto maybe = may_contain(key_hash);
+            if (!maybe) return fail(std::move(maybe).error());
+            if (!*maybe) return size();
+        }
+        auto part = unverified_keys_.get([&](extent_view& view) -> result<keys_in_part> {
+            auto bytes = read_parts(descriptor_.keys, view);
             if (!bytes) return fail(std::move(bytes).error());
-            std::span<std::uint64_t const> out;
-            if (!view_array(*bytes, 0, descriptor_.rows, out))
+            if (auto head = view.need(bytes->first(std::min<std::size_t>(bytes->size(), 64))); !head)
+                return fail(std::move(head).error());
+            auto keys = open_keys(*bytes);
+            if (!keys) return fail(std::move(keys).error());
+            return keys_in_part{view, std::move(*keys)};
+        });
+        if (part) {
+            auto found = (*part)->keys.find_in_part(key, [&](byte_view b) { return (*part)->bytes.need(b); });
+            if (!found) return fail(std::move(found).error());
+            if (*found) return **found;
+        }
+        auto whole = keys();  // which says what is wrong with them
+        if (!whole) return fail(std::move(whole).error());
+        return (*whole)->find(key);
+    }
+    result<keys_type> open_keys(byte_view bytes) const {
+        auto keys = keys_type::open(bytes);
+        if (keys && keys->size() != descriptor_.rows)
+            return fail(errc::corrupt, "run: as many keys as rows were expected");
+        return keys;
+    }
+    result<std::uint64_t> stamp(position at) const {
+        auto s = stamps_.get([&](extent_view& view) -> result<stamps> {
+            auto bytes = read_parts(descriptor_.stamps, view);
+            if (!bytes) return fail(std::move(bytes).error());
+            stamps out{view, {}};
+            if (!view_array(*bytes, 0, descriptor_.rows, out.all))
                 return fail(errc::corrupt, "run: fewer commit timestamps than rows");
             return out;
         });
         if (!s) return fail(std::move(s).error());
-        if (at >= (*s)->size()) return fail(errc::corrupt, "run: a position behind the last row");
-        return (**s)[at];
+        auto const& all = (*s)->all;
+        if (at >= all.size()) return fail(errc::corrupt, "run: a position behind the last row");
+        auto const one = all.subspan(static_cast<std::size_t>(at), 1);
+        if (auto done = (*s)->bytes.need(std::as_bytes(one)); !done)
+            return fail(std::move(done).error().while_(sentence({"reading a run of table ", table_})));
+        return one.front();
     }
 
-    std::shared_ptr<Store>                 store_;
-    run_descriptor                         descriptor_;
-    std::string_view                       table_;
-    std::size_t                            columns_;
-    lazily<run_directory>                  directory_;
-    lazily<keys_type>                      keys_;
-    lazily<std::span<std::uint64_t const>> stamps_;
-    lazily<typename Filter::view>          filter_;
-    mutable std::vector<extent>            obsolete_;  // released when this ends; set by who replaces this run
-    mutable std::shared_ptr<void const>    successor_;
+    struct keys_in_part {
+        extent_view bytes;
+        keys_type   keys;
+    };
+    struct stamps {
+        extent_view                    bytes;
+        std::span<std::uint64_t const> all;
+    };
+    static constexpr std::uint32_t finds_without_filter = 16;
+
+    std::shared_ptr<Store>              store_;
+    run_descriptor                      descriptor_;
+    std::string_view                    table_;
+    std::size_t                         columns_;
+    lazily<run_directory>               directory_;
+    lazily<keys_type>                   keys_;
+    lazily<keys_in_part>                unverified_keys_;
+    mutable std::atomic<std::uint32_t>  finds_{0};
+    lazily<stamps>                      stamps_;
+    lazily<typename Filter::view>       filter_;
+    mutable std::vector<extent>         obsolete_;  // released when this ends; set by who replaces this run
+    mutable std::shared_ptr<void const> successor_;
 };
 
 }  // namespace detail

@@ -135,6 +135,24 @@ public:
         buffer     space;
         return at < size() && as_chars(key(at, space)) == as_chars(k) ? at : size();
     }
+    /// What find would say over bytes that are yet to be verified: need(byte_view) -> result<void> is called for those that the answer rests
+    /// on. Looks at others as well, and at whatever they hold, but does not believe them. Nothing when that led astray: then all must be
+    /// verified. The first 64 bytes, which open believes, are the caller's to verify.
+    template <class Need>
+    result<std::optional<position>> find_in_part(byte_view k, Need need) const {
+        auto const at = lower_bound(k);
+        buffer     space;
+        if (at > size()) return std::nullopt;
+        if (at > 0) {
+            if (auto done = need_key(at - 1, need); !done) return fail(std::move(done).error());
+            if (as_chars(key(at - 1, space)) >= as_chars(k)) return std::nullopt;
+        }
+        if (at == size()) return at;
+        if (auto done = need_key(at, need); !done) return fail(std::move(done).error());
+        auto const there = as_chars(key(at, space));
+        if (there < as_chars(k)) return std::nullopt;
+        return there == as_chars(k) ? at : size();
+    }
     /// Positions the model left to search for a key; for explain.
     position_range window(byte_view k) const noexcept { return index_->window(key_projection(k)); }
 
@@ -153,6 +171,15 @@ public:
     }
 
 private:
+    template <class Need>
+    result<void> need_key(position i, Need& need) const {
+        auto const at = static_cast<std::size_t>(i);
+        if (auto done = need(std::as_bytes(projections_.subspan(at, 1))); !done || fixed_ != 0) return done;
+        if (auto done = need(std::as_bytes(offsets_.subspan(at, 2))); !done) return done;
+        buffer unused;
+        return need(key(i, unused));
+    }
+
     std::size_t                                                 fixed_ = 0;
     std::span<std::uint64_t const>                              projections_, offsets_;
     byte_view                                                   bytes_;
