@@ -67,7 +67,7 @@ static_assert(page_store_policy<checksummed<mmap_store<>>, posix_files>);
 static_assert(page_store_policy<checksummed<archetype::page_store_policy>, archetype::file_policy>);
 static_assert(mmap_store<>::fits<posix_files> && !mmap_store<>::fits<memory_files>);
 static_assert(file_store<>::format == mmap_store<>::format);
-static_assert(checksummed<mmap_store<>>::format == "tenon.pages/2+crc32c");
+static_assert(checksummed<mmap_store<>>::format == "tenon.pages/2+crc32c/2");
 static_assert(checksummed<file_store<>>::name == "checksummed file_store");
 
 }  // namespace

@@ -74,9 +74,10 @@ TEST_CASE("an extent of any size comes back, whole and in parts, also after the 
             REQUIRE(same(some, byte_view(bytes).subspan(from, length)));
         }
         CHECK(view->need(view->bytes()));
-        for (auto const wrong : {extent{e.offset, e.size + 1, e.check}, extent{e.offset, e.size - 1, e.check},
-                                 extent{e.offset, e.size, e.check ^ 1}, extent{e.offset + 4096, e.size, e.check},
-                                 extent{e.offset, ~std::uint64_t{0}, e.check}, extent{e.offset, std::uint64_t{1} << 62, e.check}})
+        for (auto const wrong :
+             {extent{e.offset, e.size + 1, e.check}, extent{e.offset, e.size - 1, e.check},
+              extent{e.offset, e.size, e.check ^ 1}, extent{e.offset + 4096, e.size, e.check},
+              extent{e.offset, ~std::uint64_t{0}, e.check}, extent{e.offset, std::uint64_t{1} << 62, e.check}})
             CHECK(!s->read(wrong));
         auto const live = s->stats().live_bytes;
         s->release(e);

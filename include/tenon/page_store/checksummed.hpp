@@ -34,7 +34,7 @@ namespace tenon {
 ///             keeps all in memory: of the list, and of what is looked at.
 /// Errors      as Inner, and errc::corrupt with the offset.
 /// Threads     as Inner.
-/// On disk     Inner's format + "+crc32c", docs/formats/checksummed_extent.md
+/// On disk     Inner's format + "+crc32c/2", docs/formats/checksummed_extent.md
 /// Source      a tree of checksums, each in its parent: Merkle, 1979; as ZFS and Btrfs use it.
 /// Use when    the medium or the memory in between is not trusted. Avoid over a store that authenticates (encrypted ones do).
 template <class Inner>

@@ -42,16 +42,16 @@ public:
           sums_(sums),
           path_(std::move(path)),
           offset_(offset),
-          seen_(std::make_unique<std::atomic<std::uint64_t>[]>(static_cast<std::size_t>(count(bytes.size()) / 64 + 1))) {
-    }
+          seen_(
+              std::make_unique<std::atomic<std::uint64_t>[]>(static_cast<std::size_t>(count(bytes.size()) / 64 + 1))) {}
 
     /// Precondition: the part lies in the bytes.
     result<void> need(byte_view part) const {
         if (part.empty()) return {};
         auto const first = static_cast<std::uint64_t>(part.data() - bytes_.data());
         for (auto c = first / chunk_bytes; c <= (first + part.size() - 1) / chunk_bytes; ++c) {
-            auto& word = seen_[static_cast<std::size_t>(c / 64)];
-            auto const bit = std::uint64_t{1} << c % 64;
+            auto&      word = seen_[static_cast<std::size_t>(c / 64)];
+            auto const bit  = std::uint64_t{1} << c % 64;
             if ((word.load(std::memory_order_relaxed) & bit) != 0) continue;
             auto const expected = load<std::uint32_t>(sums_.data() + c * sizeof(std::uint32_t));
             if (auto const found = crc32c(chunk(bytes_, c)); found != expected) return differs(c, expected, found);
@@ -66,9 +66,9 @@ private:
         return bytes.subspan(at, std::min<std::size_t>(bytes.size() - at, chunk_bytes));
     }
     [[gnu::cold]] tl::unexpected<error> differs(std::uint64_t c, std::uint32_t expected, std::uint32_t found) const {
-        return fail(errc::corrupt, {path_, ": the ", chunk(bytes_, c).size(), " bytes at offset ", offset_ + c * chunk_bytes,
-                                    " are not what was written: their checksum should be ", expected, " and is ", found,
-                                    "; restore the file from a backup"});
+        return fail(errc::corrupt, {path_, ": the ", chunk(bytes_, c).size(), " bytes at offset ",
+                                    offset_ + c * chunk_bytes, " are not what was written: their checksum should be ",
+                                    expected, " and is ", found, "; restore the file from a backup"});
     }
 
     byte_view                                     bytes_, sums_;
