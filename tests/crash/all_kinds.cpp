@@ -156,9 +156,11 @@ TEST_CASE("a flipped bit anywhere is refused, a torn tail or harmless, and never
 
 TEST_CASE(
     "a page that was written elsewhere, or is of an earlier day, is refused or harmless, and never a wrong answer") {
-    constexpr std::uint64_t seed = 31;
-    tenon::prng             random(seed);
-    auto const              disk = filled_disk(), before = filled_disk(commits - 4), early = filled_disk(2);
+    constexpr std::uint64_t      seed = 31;
+    tenon::prng                  random(seed);
+    auto const                   disk = filled_disk();
+    std::vector<simulated_files> days;
+    for (std::uint64_t n = 1; n < commits; ++n) days.push_back(filled_disk(n));
     for (std::size_t const piece : {std::size_t{4096}, std::size_t{512}}) {
         damage_count elsewhere, stale;
         auto const   put = [&](std::string const& path, std::uint64_t at, tenon::byte_vector bytes, damage_count& to) {
@@ -175,18 +177,18 @@ TEST_CASE(
         };
         auto const          pieces = used_pieces(disk, piece);
         std::uint64_t const some   = test_all() ? 40 : piece == 512 ? 1 : 4;
+        // Onto the page file alone: at the end of a log what another write has fallen upon looks like what was never written.
         for (auto const& [path, at] : pieces) {
+            if (path != "db") continue;
             for (std::uint64_t i = 0; i < some; ++i) {
                 auto const& [other, from] = pieces[random.below(pieces.size())];
                 put(path, at, content_of(disk, other, from, piece), elsewhere);
             }
-            // The page file alone: at the end of a log what the disk has lost looks like what was never written.
-            if (path == "db")
-                for (auto const& old : {before, early}) put(path, at, content_of(copy_of(old), path, at, piece), stale);
+            for (auto const& old : days) put(path, at, content_of(copy_of(old), path, at, piece), stale);
         }
         MESSAGE(piece, " bytes elsewhere: ", elsewhere.text(), ", seed ", seed);
         MESSAGE(piece, " bytes of an earlier day: ", stale.text());
         CHECK(elsewhere.refused > elsewhere.all() / 4);
-        CHECK(stale.all() > 20);
+        CHECK(stale.all() > 10);
     }
 }

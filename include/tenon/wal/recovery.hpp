@@ -272,6 +272,7 @@ struct wal_recovered {
     wal_chain     chain;
     wal_tail      tail;
     bool          damaged = false;
+    bool          closed  = false;  ///< by a mark, which is made when all is on the medium
 };
 
 /// Follows the chain from `from` through `segments` (lined up, not empty) and visits the records. Writes nothing.
@@ -286,9 +287,10 @@ result<wal_recovered> wal_recover(FS& fs, std::string const& directory, std::vec
         return fail(errc::corrupt, {"the log in '", directory, "' ends before LSN ", segments.back().limit(),
                                     ", but the last root needs it from LSN ", from});
     auto const     seed = wal_seed(identity);
-    wal_stream<FS> in(fs, segments);
+    wal_stream<FS> in(fs, segments, 64 << 10);  // after a clean close there is nothing more to read
     wal_recovered  out{.report = {}, .chain = {.at = from}, .tail = {.end = from}};
     for (;;) {
+        if (in.fills() == 2) in.chunk(1 << 20);
         auto found = wal_next(in, out.chain, seed);
         if (!found) return fail(std::move(found).error());
         if (!*found) break;
@@ -296,6 +298,7 @@ result<wal_recovered> wal_recover(FS& fs, std::string const& directory, std::vec
         if (frame.is_close()) {
             out.report.end = {out.chain.at};
             out.tail.end   = out.chain.at;
+            out.closed     = true;
             return out;
         }
         if (!frame.is_mark()) {
@@ -305,6 +308,7 @@ result<wal_recovered> wal_recover(FS& fs, std::string const& directory, std::vec
         }
         out.chain.follow(**found);
     }
+    in.chunk(1 << 20);
     auto const at = out.chain.at;
     if (!out.chain.prev && at > segments.front().start) {  // nothing stands at `from`: is it the end?
         auto const right = wal_ends_at(in, segments.front().start, at, seed);

@@ -207,10 +207,10 @@ private:
                 return fail(errc::corrupt, "the log's epoch is at its greatest value: no writer gets there");
             auto const at = found.chain.at, block = detail::wal_block_down(at);
             // a killed process may have left names and bytes that are not on the medium; after this the mark can vouch for them
-            if (auto done = segments.settle(from); !done) return done;
+            if (auto done = segments.settle(from, found.closed); !done) return done;
             byte_vector before;
             if (auto const list = segments.list(); at > block && !list.empty()) {
-                detail::wal_stream<FS> in(fs, list);
+                detail::wal_stream<FS> in(fs, list, detail::wal_block);
                 auto const             bytes = in.get(block, at - block);
                 if (!bytes) return fail(bytes.error());
                 before.assign(bytes->begin(), bytes->end());

@@ -92,9 +92,10 @@ public:
         std::lock_guard const hold(mutex_);
         return segments_;
     }
-    /// What was found may be in the kernel only: names and bytes. Afterwards it is on the medium.
-    [[gnu::cold]] result<void> settle(std::uint64_t from) {
+    /// What was found may be in the kernel only: names and bytes. Afterwards it is on the medium. `closed`: all of it was before.
+    [[gnu::cold]] result<void> settle(std::uint64_t from, bool closed) {
         std::lock_guard const hold(making_);
+        if (closed && left_.empty()) return {};
         for (auto const& s : left_)
             if (auto done = options_.archive.empty() ? fs_.remove(s.path) : archive(s); !done) return done;
         left_.clear();
