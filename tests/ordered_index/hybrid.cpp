@@ -360,6 +360,22 @@ TEST_CASE("a tree counts the separators below any number") {
         }
 }
 
+TEST_CASE_TEMPLATE("a model whose nodes are cut is refused, whatever length it says it has", Policy, hybrid<>,
+                   tenon::static_tree<tenon::compressed_separators>) {
+    auto const keys  = tenon::testing::key_set("uniform", 20'000, 9);
+    auto const model = *Policy::template build<u64>(keys);
+    for (std::size_t const cut : {8u, 64u, 128u, 192u, 256u}) {
+        tenon::placed_vector<std::byte> bytes(model.begin(), model.end() - static_cast<std::ptrdiff_t>(cut));
+        u64 const                       length = bytes.size();
+        std::memcpy(bytes.data() + 24, &length, sizeof length);  // of the header: how many bytes there are
+        auto const view = Policy::template view<u64>::open(bytes, keys);
+        REQUIRE(!view);
+        CHECK(view.error().kind == tenon::errc::corrupt);
+        CHECK(view.error().message.find("which does not fit its " + std::to_string(length) + " bytes") !=
+              std::string::npos);
+    }
+}
+
 TEST_CASE("a tree whose nodes are not filled up is refused") {
     for (std::size_t n : {0u, 5u, 70u, 700u}) {
         std::vector<u64>   separators(n, 3);
