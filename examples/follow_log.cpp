@@ -6,6 +6,7 @@
 #include "tenon/wal/segmented.hpp"
 #include "tenon/wal/tail.hpp"
 
+#include <atomic>
 #include <cstdio>
 #include <string>
 #include <thread>
@@ -19,11 +20,12 @@ int main(int argc, char** argv) {
     auto const before = log->replay({0}, [](tenon::lsn, tenon::byte_view) { return tenon::result<void>{}; });
     if (!before) return std::fprintf(stderr, "%s\n", before.error().message.c_str()), 1;
 
-    int         status = 0;
-    std::thread feed([&] {
+    std::atomic<int>  status  = 0;
+    std::atomic<bool> stopped = false;
+    std::thread       feed([&] {
         auto tail = tenon::wal_tail<tenon::posix_files>::open(
             {}, directory, before->end, {.identity = 2026, .durable_end = [&] { return log->durable_end(); }});
-        for (int seen = 0; seen < 3;) {
+        for (int seen = 0; seen < 3 && !stopped;) {
             auto const next = tail->next();
             if (!next) {  // errc::expired: older than what the log keeps; errc::corrupt: damaged
                 std::fprintf(stderr, "%s\n", next.error().message.c_str());
@@ -36,13 +38,17 @@ int main(int argc, char** argv) {
             }
             auto const text = tenon::as_chars((*next)->bytes);
             std::printf("  %.*s, durable; the next one begins at LSN %llu\n", static_cast<int>(text.size()),
-                        text.data(), static_cast<unsigned long long>((*next)->end.value));
+                              text.data(), static_cast<unsigned long long>((*next)->end.value));
             ++seen;
         }
     });
     for (int i = 0; i < 3; ++i) {
         auto const end = log->append(tenon::as_bytes("change " + std::to_string(i)));
-        if (!end || !log->sync(*end)) return std::fprintf(stderr, "the log takes nothing more\n"), 1;
+        if (end && log->sync(*end)) continue;
+        std::fprintf(stderr, "the log takes nothing more\n");
+        stopped = true;
+        status  = 1;
+        break;
     }
     feed.join();
     return status;

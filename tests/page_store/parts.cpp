@@ -18,13 +18,14 @@ using namespace tenon;
 namespace {
 
 using sealed                   = checksummed<file_store<>>::store<memory_files>;
+using pooled                   = checksummed<buffered<(1 << 20), file_store<>>>::store<memory_files>;
 constexpr std::size_t part     = 64 << 10;
 constexpr std::size_t smallest = 1 << 20;  // of the extents that have a list
 
 static_assert(reads_in_part<sealed>);
 static_assert(!reads_in_part<file_store<>::store<memory_files>>);
 static_assert(!reads_in_part<buffered<(1 << 20)>::store<memory_files>>);
-static_assert(!reads_in_part<checksummed<buffered<(1 << 20), file_store<>>>::store<memory_files>>);
+static_assert(!reads_in_part<pooled>);
 
 byte_vector random_bytes(prng& random, std::size_t n) {
     byte_vector out(n);
@@ -126,4 +127,36 @@ TEST_CASE("damage is an error for whoever needs that part, and for nobody else")
         flip(fs, list + i);
     }
     CHECK(s->verify());
+}
+
+TEST_CASE("a file is the same with checksums over a pool and without a pool") {
+    constexpr std::uint64_t seed = 9;
+    CAPTURE(seed);
+    prng         random(seed);
+    memory_files fs;
+    static_assert(pooled::evicts &&
+                  checksummed<buffered<(1 << 20), file_store<>>>::format == checksummed<file_store<>>::format);
+    std::vector<extent>      all;
+    std::vector<byte_vector> held;
+    auto const               use = [&](auto&& opened) {
+        REQUIRE(opened);
+        auto& s = *opened;
+        REQUIRE(s.retain(all));
+        for (std::size_t i = 0; i < all.size(); ++i) {
+            auto const view = s.read(all[i]);
+            REQUIRE(view);
+            REQUIRE(view->need(view->bytes()));
+            CHECK(same(view->bytes(), held[i]));
+        }
+        for (std::size_t const n : {smallest / 2, smallest, 2 * smallest + 777}) {
+            held.push_back(random_bytes(random, n));
+            all.push_back(s.write(held.back()).value());
+        }
+        REQUIRE(s.publish(as_bytes("root")));
+        CHECK(s.verify());
+    };
+    for (int round = 0; round < 3; ++round) {
+        use(sealed::open(fs, "x", {}));
+        use(pooled::open(fs, "x", {}));
+    }
 }

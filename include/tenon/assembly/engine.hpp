@@ -533,7 +533,7 @@ private:
     result<void> wait_for_room() {
         std::unique_lock lock(state_mutex_);
         std::uint64_t asked = 0;  // for this round of work, which begins later: an error of an earlier one says nothing
-        while (behind() && !closed_ && !failed()) {
+        while (worker_ && behind() && !closed_ && !failed()) {  // who only reads is told so below
             if (asked == 0) {
                 asked = work_begun_ + 1;
                 lock.unlock();

@@ -331,8 +331,8 @@ struct posix_files {
     };
     using write_queue = pooled_queue<direct_file>;
 
-    /// On ext4, XFS and tmpfs a mapping, which these never fail to write to once the file has its blocks; elsewhere, and off Linux,
-    /// an ordinary file. An error of the medium while a page is read back ends the process with SIGBUS.
+    /// On ext4 and tmpfs a mapping, which these never fail to write to when the file has all its blocks; elsewhere, off Linux, and for a file with
+    /// holes an ordinary file. An error of the medium while a page is read back ends the process with SIGBUS.
     class mapped_file {
     public:
         mapped_file(mapped_file&& other) noexcept
@@ -384,7 +384,7 @@ struct posix_files {
         struct statfs where{};
         struct stat   info{};
         if (::fstatfs(opened->fd_, &where) == 0 && ::fstat(opened->fd_, &info) == 0 && info.st_size > 0 &&
-            (where.f_type == 0xEF53 || where.f_type == 0x58465342 || where.f_type == 0x01021994)) {
+            info.st_blocks * 512 >= info.st_size && (where.f_type == 0xEF53 || where.f_type == 0x01021994)) {
             bytes            = static_cast<std::size_t>(info.st_size);
             auto* const made = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, opened->fd_, 0);
             if (made != MAP_FAILED) at = static_cast<std::byte*>(made);

@@ -62,7 +62,7 @@ public:
         ::io_uring_sqe_set_data(sqe, one.get());
         int taken = 0;
         do taken = ::io_uring_submit(&ring_);
-        while (taken == -EINTR);
+        while (taken == -EINTR || (taken > 0 && ::io_uring_sq_ready(&ring_) > 0));  // a refused one may stand before it
         if (taken < 1) {  // it stays in the ring: make it harmless, and do the work here
             ::io_uring_prep_nop(sqe);
             ::io_uring_sqe_set_data(sqe, nullptr);

@@ -203,6 +203,12 @@ public:
         result<extent> write(byte_view bytes, std::uint64_t before = ~std::uint64_t{0}) {
             return s_->inner.write(bytes, before);
         }
+        /// So that checksums over this store lie as over Inner, whose files it opens.
+        result<extent> write_with(byte_view bytes, byte_view tail, std::uint64_t before)
+        requires requires(inner_store i, byte_view b) { i.write_with(b, b, std::uint64_t{}); }
+        {
+            return s_->inner.write_with(bytes, tail, before);
+        }
 
         result<extent_view> read(extent e) const {
             auto& p = s_->part(e);

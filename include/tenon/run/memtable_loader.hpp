@@ -25,10 +25,11 @@ namespace tenon {
 template <class Table>
 class memtable_loader {
 public:
-    explicit memtable_loader(memtable<Table>& to) : to_(&to) { to.arena_.expect_much(); }
+    explicit memtable_loader(memtable<Table>& to) : to_(&to) {}
 
     /// Precondition: timestamps ascend; the record is well formed.
     void add(byte_view key, byte_view record, bool tombstone, timestamp at) {
+        if (entries_.size() == much) to_->arena_.expect_much();
         auto* const room = to_->arena_.allocate(memtable<Table>::room_for(key, record));
         entries_.push_back({key_projection(key), to_->make(room, key, record, tombstone, at)});
     }
@@ -54,6 +55,8 @@ public:
     }
 
 private:
+    static constexpr std::size_t much = 4096;  ///< from then on memory is taken by whole large pages
+
     struct entry {
         std::uint64_t word;  // the key's first eight bytes
         row_version*  version;

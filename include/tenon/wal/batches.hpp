@@ -92,7 +92,9 @@ public:
     }
     /// Where a record of `n` stored bytes that is put now ends at most, and a mark behind it.
     std::uint64_t bound(std::uint64_t n) const noexcept {
-        auto const at = !batched_ ? end_ : open_ ? open_->begin + open_->bytes.size() : wal_block_up(end_);
+        auto const at =
+            !batched_ ? end_
+                      : wal_block_up(open_ ? open_->begin + open_->bytes.size() : end_);  // it may be taken before
         return at + wal_frame_bytes(n) + sizeof(wal_frame);
     }
     /// Memory for one more record of `n` stored bytes, and for its callback. When there is none nothing has changed.
@@ -190,7 +192,14 @@ public:
         if (failed_ && open_ && under_way_.empty()) settle(std::exchange(open_, nullptr));  // in its turn
     }
     /// Everything below was synced without a batch.
-    void synced(std::uint64_t upto) noexcept { durable_ = std::max(durable_, upto); }
+    void synced(std::uint64_t upto) noexcept {
+        if (!broken_) durable_ = std::max(durable_, upto);
+    }
+    /// A sync without a batch has failed: nothing more becomes durable.
+    void sync_failed(error const& e) noexcept {
+        broken_ = true;
+        fail_with(e);
+    }
     /// Nothing more is written: for a failure outside the writes.
     void fail_with(error const& e) noexcept {
         note(e);

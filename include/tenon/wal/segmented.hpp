@@ -267,7 +267,10 @@ private:
                 return fail(std::move(taken).error());
             byte_vector encoded;
             auto const  bytes = static_cast<std::uint64_t>(record.size());
-            auto const  flags = Codec::encode(record, encoded) && encoded.size() <= bytes ? detail::wal_encoded : 0u;
+            auto        flags = 0u;
+            try {
+                if (Codec::encode(record, encoded) && encoded.size() <= bytes) flags = detail::wal_encoded;
+            } catch (std::bad_alloc const&) {}  // as it is
             if (flags != 0) record = encoded;
             auto const       payload_crc = crc32c(record, seed);
             std::unique_lock lock(mutex);
@@ -419,15 +422,15 @@ private:
         /// Not direct: brings full segments to the medium. What is durable then ends with the last record that lies in them as a whole.
         void sync_full(std::unique_lock<std::mutex>& lock) {
             auto const from = batches.durable(), upto = whole_to;
-            auto const filled = segments.start_of(segment_limit - 1);
             if (upto <= from || batches.failure()) return;
+            auto const filled = segments.start_of(segment_limit - 1);
             lock.unlock();
             segments.finish(filled);
-            auto const done = segments.sync(from, filled);
+            auto const done = in_memory_left([&] { return segments.sync(from, filled); });
             lock.lock();
             ++counts.syncs;
             if (done) batches.synced(upto);
-            else batches.fail_with(done.error());
+            else batches.sync_failed(done.error());
             call_back(lock);
         }
         template <class Do>

@@ -95,7 +95,10 @@ public:
     /// What was found may be in the kernel only: names and bytes. Afterwards it is on the medium. `closed`: all of it was before.
     [[gnu::cold]] result<void> settle(std::uint64_t from, bool closed) {
         std::lock_guard const hold(making_);
-        if (closed && left_.empty()) return {};
+        if (closed && left_.empty()) {
+            settled_ = spares_.empty();  // a segment that was renamed to a spare may still have its old name there
+            return {};
+        }
         for (auto const& s : left_)
             if (auto done = options_.archive.empty() ? fs_.remove(s.path) : archive(s); !done) return done;
         left_.clear();
@@ -188,11 +191,18 @@ public:
                 if (o->info.limit() <= upto) o->file.finish();
         }
     }
-    /// Everything that was written in [from, upto) is on the medium afterwards. Needs no memory.
+    /// Everything that was written in [from, upto) is on the medium afterwards; of segments that were released meanwhile it was before. One
+    /// sync at a time, and after one that failed all others fail: the kernel tells of a lost page once, to whom asks first.
     result<void> sync(std::uint64_t from, std::uint64_t upto) {
+        std::lock_guard const one(syncing_);
         while (from < upto) {
-            auto const in = open_at(from);
-            if (auto done = in->file.sync(); !done) return done;
+            if (sync_lost_) return fail(errc::io, "an earlier sync of this log has failed");
+            auto const in = open_from_or_behind(from);
+            if (!in || in->info.start >= upto) return {};
+            if (auto done = in->file.sync(); !done) {
+                sync_lost_ = true;
+                return done;
+            }
             from = in->info.limit();
         }
         return {};
@@ -274,6 +284,13 @@ private:
                                                    [&](auto const& o) { return at >= o->info.start && at < o->info.limit(); });
         return found == open_.rend() ? nullptr : *found;
     }
+    /// The open segment that holds an LSN, or else the first behind it.
+    open_pointer open_from_or_behind(std::uint64_t at) const {
+        std::lock_guard const hold(mutex_);
+        auto const            found =
+            std::find_if(open_.begin(), open_.end(), [&](auto const& o) { return at < o->info.limit(); });
+        return found == open_.end() ? nullptr : *found;
+    }
 
     result<void> open_segment_file(wal_segment const& s) {
         if constexpr (mapped) {
@@ -341,6 +358,9 @@ private:
         return {};
     }
     [[gnu::cold]] result<std::string> take_spare(std::uint64_t capacity, bool at_leisure) {
+        if (!settled_)
+            if (auto done = fs_.sync_directory(directory_); !done) return fail(std::move(done).error());
+        settled_ = true;
         while (!spares_.empty()) {
             auto const& path = spares_.back();
             auto        file = fs_.open(path, open_mode::read_only);
@@ -406,9 +426,12 @@ private:
     std::vector<wal_segment>   left_;    // released, and named still
     std::vector<std::string>   spares_;
     std::uint64_t              next_spare_ = 0;
-    std::optional<error>       broken_;    // a sync has failed
-    mutable std::mutex         mutex_;     // for changes of what follows; making_ is enough to read it
-    std::vector<wal_segment>   segments_;  // sorted by start
+    std::mutex                 syncing_;            // guards sync_lost_
+    bool                       sync_lost_ = false;  // a sync of records has failed
+    bool                       settled_   = true;   // the directory holds on the medium what was found in it
+    std::optional<error>       broken_;             // a sync has failed
+    mutable std::mutex         mutex_;              // for changes of what follows; making_ is enough to read it
+    std::vector<wal_segment>   segments_;           // sorted by start
     std::vector<open_pointer>  open_;
     std::atomic<std::uint64_t> limit_{0};
     std::atomic<int>           in_need_{0};  // callers that wait for a segment
