@@ -240,6 +240,42 @@ void fill_and_free() {
     CHECK(kinds >= 4);
 }
 
+/// `at_once` commits begin a write each, which is held up; `then` more wait, and share the next.
+template <class Policy>
+void commits_share(int at_once, int then) {
+    gated_files fs;
+    auto        log = segmented_wal<Policy>::template log<gated_files>::open(fs, "/log",
+                                                                             {.segment_bytes = {1u << 20}, .threads = false});
+    REQUIRE(log);
+    REQUIRE(log->replay({0}, ignore));
+    auto&     gate   = *fs.at;
+    int const before = gate.syncs;
+    gate.closed      = true;
+    std::atomic<int>         done{0};
+    std::vector<std::thread> threads;
+    auto                     commit = [&] {
+        auto const end = log->append(as_bytes("record"));
+        if (end && log->sync(*end)) ++done;
+    };
+    for (int t = 1; t <= at_once; ++t) {
+        threads.emplace_back(commit);
+        std::unique_lock hold(gate.mutex);
+        gate.changed.wait(hold, [&] { return gate.waiting == t; });
+    }
+    for (int t = 0; t < then; ++t) threads.emplace_back(commit);
+    while (log->stats().appended_records < static_cast<std::uint64_t>(at_once + then)) std::this_thread::yield();
+    CHECK(done == 0);
+    {
+        std::lock_guard const hold(gate.mutex);
+        gate.closed = false;
+    }
+    gate.changed.notify_all();
+    for (auto& t : threads) t.join();
+    CHECK(done == at_once + then);
+    CHECK(gate.syncs == before + at_once + 1);
+    CHECK(log->stats().most_under_way == static_cast<std::uint64_t>(at_once));
+}
+
 }  // namespace
 
 TEST_CASE("a log on a full disk refuses a record before any part of it has a place, and goes on when there is space") {
@@ -287,71 +323,11 @@ TEST_CASE("appends of several threads on a full disk are each taken or refused, 
 }
 
 TEST_CASE("commits begin writes of their own while few are under way, and those that wait then share one") {
-    gated_files fs;
-    auto        log = segmented_wal<group_commit>::log<gated_files>::open(fs, "/log",
-                                                                          {.segment_bytes = {1u << 20}, .threads = false});
-    REQUIRE(log);
-    REQUIRE(log->replay({0}, ignore));
-    auto&     gate   = *fs.at;
-    int const before = gate.syncs;
-    gate.closed      = true;
-    std::atomic<int>         done{0};
-    std::vector<std::thread> threads;
-    auto                     commit = [&] {
-        auto const end = log->append(as_bytes("record"));
-        if (end && log->sync(*end)) ++done;
-    };
-    int const at_once = static_cast<int>(group_commit::under_way);
-    for (int t = 1; t <= at_once; ++t) {
-        threads.emplace_back(commit);
-        std::unique_lock hold(gate.mutex);
-        gate.changed.wait(hold, [&] { return gate.waiting == t; });
-    }
-    for (int t = 0; t < 5; ++t) threads.emplace_back(commit);
-    while (log->stats().appended_records < static_cast<std::uint64_t>(at_once) + 5) std::this_thread::yield();
-    CHECK(done == 0);
-    {
-        std::lock_guard const hold(gate.mutex);
-        gate.closed = false;
-    }
-    gate.changed.notify_all();
-    for (auto& t : threads) t.join();
-    CHECK(done == at_once + 5);
-    CHECK(gate.syncs == before + at_once + 1);
-    CHECK(log->stats().most_under_way == static_cast<std::uint64_t>(at_once));
+    commits_share<group_commit>(static_cast<int>(group_commit::under_way), 5);
 }
 
 TEST_CASE("with one write under way at a time, commits that wait for it share the next") {
-    gated_files fs;
-    auto        log = segmented_wal<sync_each_commit>::log<gated_files>::open(fs, "/log",
-                                                                              {.segment_bytes = {1u << 20}, .threads = false});
-    REQUIRE(log);
-    REQUIRE(log->replay({0}, ignore));
-    auto&     gate   = *fs.at;
-    int const before = gate.syncs;
-    gate.closed      = true;
-    std::atomic<int>         done{0};
-    std::vector<std::thread> threads;
-    auto                     commit = [&] {
-        auto const end = log->append(as_bytes("record"));
-        if (end && log->sync(*end)) ++done;
-    };
-    threads.emplace_back(commit);
-    {
-        std::unique_lock hold(gate.mutex);
-        gate.changed.wait(hold, [&] { return gate.waiting == 1; });
-    }
-    for (int t = 0; t < 8; ++t) threads.emplace_back(commit);
-    while (log->stats().appended_records < 9) std::this_thread::yield();
-    CHECK(done == 0);
-    {
-        std::lock_guard const hold(gate.mutex);
-        gate.closed = false;
-    }
-    gate.changed.notify_all();
-    for (auto& t : threads) t.join();
-    CHECK(done == 9);
-    CHECK(gate.syncs == before + 2);
+    commits_share<sync_each_commit>(1, 8);
 }
 
 TEST_CASE(
