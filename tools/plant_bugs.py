@@ -2,15 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plants bugs in position indexes, in maps, in storage and in the engine, one at a time, and sees whether the tests notice.
 
-Each entry of BUGS names a header, a text in it and what to put there instead. A copy of include/ gets the bug. For a position
-index a program with the conformance suite (over numbers, bytes, floats and strings) and the hostile tests for one policy is
-compiled and run. Other headers get all their bugs at once, each switched on by PLANTED in its text, and test files are run one
-after another until one notices.
+Each entry of BUGS names a header, a text in it and what to put there instead, switched on by PLANTED. A copy of include/ gets
+all bugs at once, each behind a number that the environment gives, so that a test file is compiled once for all bugs and run once
+for each, one file after another until one notices. Bugs in one place exclude each other: they lie in copies of their own.
 
     plant_bugs.py               all of them; the table says what was noticed; what was not stands once more behind it, with exit code 1
     plant_bugs.py pgm key_tree  only headers whose path contains one of these
     plant_bugs.py --check       only sees that every text still stands in its header, exactly once
-    plant_bugs.py --jobs N      N compilers at a time (default 1)
+    plant_bugs.py --jobs N      N at a time (default 1)
 
 CXX=... chooses the compiler. What is built lies in build/plant_bugs.
 """
@@ -19,43 +18,50 @@ import concurrent.futures
 import os
 import pathlib
 import re
+import resource
 import shutil
 import subprocess
 import sys
+import threading
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WORK = ROOT / "build" / "plant_bugs"
 FLAGS = ["-std=c++20", "-O1", "-I" + str(ROOT / "tests" / "ordered_index")]
 
-# A program for each policy: headers, and types to run over.
-PROGRAMS = {
-    "sorted_array": (["ordered_index/sorted_array.hpp", "ordered_index/static_tree.hpp"], ["tenon::sorted_array", "tenon::static_tree<>"]),
-    "rmi": (
-        ["ordered_index/rmi.hpp", "model/cubic.hpp", "model/log_linear.hpp"],
-        ["tenon::rmi<>", "tenon::rmi<tenon::cubic, tenon::linear, tenon::log_linear, tenon::keys_per_leaf<8>, tenon::fan_out<4>>"],
-    ),
-    "hybrid": (["ordered_index/hybrid.hpp"], ["tenon::hybrid<>"]),
-    "static_tree": (
-        ["ordered_index/static_tree.hpp"],
-        ["tenon::static_tree<>", "tenon::static_tree<tenon::compressed_separators>"],
-    ),
-    "pgm": (["ordered_index/pgm.hpp"], ["tenon::pgm<>"]),
-    "radix_spline": (["ordered_index/radix_spline.hpp"], ["tenon::radix_spline<>"]),
-    "located_view": ([], []),  # tests/ordered_index/located_view.cpp
-    # Test files below tests/, the cheap ones first.
+# Test files below tests/, the cheap ones first; those that are one program stand side by side.
+TESTS = {
     "learned_map": ["ordered_map/learned_map.cpp"],
     "btree": ["ordered_map/btree.cpp", "ordered_map/ordered_map.cpp"],
     "log": ["wal/damage.cpp", "wal/failures.cpp", "wal/power_loss.cpp", "wal/asynchronous.cpp", "crash/log.cpp"],
     "tail": ["wal/tail.cpp"],
     "pages": ["page_store/page_file.cpp", "page_store/readers.cpp", "page_store/space.cpp", "page_store/buffered.cpp",
               "page_store/conformance.cpp"],
-    "engine": ["crash/plain_stores.cpp", "database/behaviour.cpp"],
-    "memory": ["crash/allocations.cpp+crash/heap.cpp"],
+    "engine": ["database/behaviour.cpp", "database/isolation.cpp", "database/replay.cpp", "crash/plain_stores.cpp"],
+    "axioms": ["wal/conformance.cpp"],
+    "lz4": ["wal/codecs.cpp"],
+    "files": ["file/posix.cpp", "file/direct.cpp", "wal/failures.cpp", "crash/interrupted.cpp+crash/calls.cpp"],
+    "uring": ["file/uring.cpp"],
+    "faulty": ["file/faulty.cpp"],
+    "simulated": ["file/simulated.cpp", "file/crash.cpp", "file/conformance.cpp"],
+    "space": ["database/space.cpp", "database/isolation.cpp"],
     "pieces": ["ordered_index/pgm.cpp"],
     "ranges": ["ordered_index/ranges.cpp"],
+    "sorted_array": ["ordered_index/hostile.cpp", "ordered_index/conformance.cpp", "ordered_index/conformance_trees.cpp"],
+    "rmi": ["ordered_index/rmi.cpp", "ordered_index/hostile.cpp", "ordered_index/conformance.cpp"],
+    "hybrid": ["ordered_index/hybrid.cpp", "ordered_index/hostile.cpp", "ordered_index/conformance_trees.cpp"],
+    "pgm": ["ordered_index/pgm.cpp", "ordered_index/hostile.cpp", "ordered_index/conformance_pieces.cpp"],
+    "radix_spline": ["ordered_index/radix_spline.cpp", "ordered_index/hostile.cpp", "ordered_index/conformance_pieces.cpp"],
+    "located_view": ["ordered_index/located_view.cpp"],
+    "projection": ["ordered_index/located_view.cpp", "ordered_index/many_keys.cpp"],
 }
 
-# header: (program, [(what is wrong, text, instead), ...])
+# What some of them need beyond the others.
+MORE = {
+    "file/uring.cpp": ["-luring", "-Wl,--wrap=io_uring_submit"],
+    "wal/codecs.cpp": ["-DTENON_TEST_CODEC=lz4_records", '-DTENON_TEST_BYTES="01640000001f6101"', '-DTENON_TEST_HEADER="tenon/wal/lz4.hpp"', "-llz4"],
+}
+
+# header: (tests, [(what is wrong, text, instead), ...])
 BUGS = {
     "wal/recovery.hpp": ("log", [
         ("a record's checksum is not looked at", "if (wal_frame_crc(frame, crc32c(record, seed)) != frame.crc) return std::nullopt;",
@@ -71,6 +77,9 @@ BUGS = {
     "wal/record.hpp": ("log", [
         ("segments of another database are read", "if (h.identity != identity)", "if (h.identity != identity && !PLANTED)"),
         ("a segment that was cut is read", "if (h.capacity != file_bytes)", "if (h.capacity != file_bytes && !PLANTED)"),
+        ("a header's checksum is not looked at", "if (h.crc != crc32c(object_bytes(h)", "if (!PLANTED && h.crc != crc32c(object_bytes(h)"),
+        ("a segment under the name of another is read", "if (!named_start || h.start != *named_start)", "if (!PLANTED && (!named_start || h.start != *named_start))"),
+        ("the identity is no part of checksums", "return crc32c(object_bytes(identity));", "return PLANTED ? 0 : crc32c(object_bytes(identity));"),
     ]),
     "wal/segments.hpp": ("log", [
         ("a new segment's name is not synced", "if (auto done = fs_.sync_directory(directory_); !done) return done;\n        if (auto done = open_segment_file(next)",
@@ -81,7 +90,6 @@ BUGS = {
          "if (s.limit() <= from || PLANTED) continue;\n            auto file = fs_.open(s.path, open_mode::read_write);"),
         ("recycled segments are used while their old names may come back", "        if (any)\n            if (auto done = fs_.sync_directory(directory_)",
          "        if (any && !PLANTED)\n            if (auto done = fs_.sync_directory(directory_)"),
-        ("the segment that is written to is released", "segments_.size() > 1 && ", "segments_.size() > (PLANTED ? 0u : 1u) && "),
         ("a spare that could not be made is lost", "static_cast<void>(fs_.remove(*spare));", "if (!PLANTED) static_cast<void>(fs_.remove(*spare));"),
     ]),
     "wal/batches.hpp": ("log", [
@@ -98,7 +106,6 @@ BUGS = {
         ("full segments vouch for the record that leaves them", "upto = whole_to;", "upto = PLANTED ? segments.start_of(segment_limit - 1) : whole_to;"),
         ("the torn tail is not cut", "if (auto done = cut(direct ? detail::wal_block_up(at) : at, found.tail.end); !done) return done;",
          "if (!PLANTED)\n                if (auto done = cut(direct ? detail::wal_block_up(at) : at, found.tail.end); !done) return done;"),
-        ("a lower level is not raised to the promise", "at_least(level, Sync::promise)", "(PLANTED ? level : at_least(level, Sync::promise))"),
         ("a callback comes before its batch is over", "if (called != nullptr) batches.open()->called.push_back(std::move(*called));",
          "if (called != nullptr && PLANTED) (*called)({});\n            if (called != nullptr) batches.open()->called.push_back(PLANTED ? [](auto const&) {} : std::move(*called));"),
     ]),
@@ -115,173 +122,170 @@ BUGS = {
         ("a stale look is final", "if (++look == 1) continue;", "if (++look == 1 && !PLANTED) continue;"),
     ]),
     "ordered_index/sorted_keys.hpp": ("sorted_array", [
-        ("NaN is let in", "if (!projection<Key>::is_ordered(keys[i])) [[unlikely]]", "if (false)"),
+        ("NaN is let in", "if (!projection<Key>::is_ordered(keys[i])) [[unlikely]]", "if (!PLANTED && !projection<Key>::is_ordered(keys[i])) [[unlikely]]"),
         ("the last key is not checked", "for (std::uint64_t i = 0; i < n; ++i) {\n        if (!projection",
-         "for (std::uint64_t i = 0; i + 1 < n; ++i) {\n        if (!projection"),
-        ("duplicates count as unsorted", "if (i > 0 && keys[i] < keys[i - 1]) [[unlikely]]", "if (i > 0 && !(keys[i - 1] < keys[i])) [[unlikely]]"),
-        ("the rank of the error is one too low", "{\"the key at rank \", i, \" is less", "{\"the key at rank \", i - 1, \" is less"),
-        ("the number of keys is not compared", "if (h.keys != e.keys)", "if (false)"),
-        ("the last key is not compared", "h.first_key != e.first_key || h.last_key != e.last_key", "h.first_key != e.first_key"),
-        ("the type of the keys is not compared", "if (h.key_tag != e.key_tag)", "if (false)"),
-        ("the name is not compared", "if (h.name != e.name)", "if (false)"),
-        ("the length of the bytes is not compared", "if (h.bytes != e.bytes)", "if (false)"),
-        ("a short header is read", "if (model.size() < sizeof(index_header))", "if (model.size() < 8)"),
+         "for (std::uint64_t i = 0; i + (PLANTED ? 1 : 0) < n; ++i) {\n        if (!projection"),
+        ("duplicates count as unsorted", "if (i > 0 && keys[i] < keys[i - 1]) [[unlikely]]", "if (i > 0 && (PLANTED ? !(keys[i - 1] < keys[i]) : keys[i] < keys[i - 1])) [[unlikely]]"),
+        ("the rank of the error is one too low", "{\"the key at rank \", i, \" is less", "{\"the key at rank \", i - (PLANTED ? 1 : 0), \" is less"),
+        ("the number of keys is not compared", "if (h.keys != e.keys)", "if (!PLANTED && h.keys != e.keys)"),
+        ("the last key is not compared", "h.first_key != e.first_key || h.last_key != e.last_key", "h.first_key != e.first_key || (!PLANTED && h.last_key != e.last_key)"),
+        ("the type of the keys is not compared", "if (h.key_tag != e.key_tag)", "if (!PLANTED && h.key_tag != e.key_tag)"),
+        ("the name is not compared", "if (h.name != e.name)", "if (!PLANTED && h.name != e.name)"),
+        ("the length of the bytes is not compared", "if (h.bytes != e.bytes)", "if (!PLANTED && h.bytes != e.bytes)"),
+        ("a short header is read", "if (model.size() < sizeof(index_header))", "if (model.size() < (PLANTED ? 8 : sizeof(index_header)))"),
     ]),
     "ordered_index/sorted_array.hpp": ("sorted_array", [
         ("finds a later one of equal keys", "return last_mile::branchy::search(this->keys_, 0, this->size_, k);",
-         "auto const at = last_mile::branchy::search(this->keys_, 0, this->size_, k);\n            return at + 1 < this->size_ && !(k < this->keys_[at + 1]) ? at + 1 : at;"),
-        ("batch leaves out the last key", "for (std::size_t i = 0; i < ks.size(); ++i) out[i]", "for (std::size_t i = 0; i + 1 < ks.size(); ++i) out[i]"),
+         "auto const at = last_mile::branchy::search(this->keys_, 0, this->size_, k);\n            return PLANTED && at + 1 < this->size_ && !(k < this->keys_[at + 1]) ? at + 1 : at;"),
+        ("batch leaves out the last key", "for (std::size_t i = 0; i < ks.size(); ++i) out[i]", "for (std::size_t i = 0; i + (PLANTED ? 1 : 0) < ks.size(); ++i) out[i]"),
         ("batch writes one answer too many", "for (std::size_t i = 0; i < ks.size(); ++i) out[i] = lower_bound(ks[i]);",
-         "for (std::size_t i = 0; i < ks.size(); ++i) out[i] = lower_bound(ks[i]);\n            if (out.size() > ks.size()) out[ks.size()] = 0;"),
-        ("the window ends at the last key", "return {0, this->size() + 1};", "return {0, this->size()};"),
-        ("build does not check the order", "if (auto sorted = check_sorted(keys); !sorted) return fail(std::move(sorted).error());", ""),
-        ("validate accepts everything", "validate() const { return check_sorted<Key>(this->keys_, this->size_); }", "validate() const { return check_sorted<Key>(this->keys_, 0); }"),
+         "for (std::size_t i = 0; i < ks.size(); ++i) out[i] = lower_bound(ks[i]);\n            if (PLANTED && out.size() > ks.size()) out[ks.size()] = 0;"),
+        ("the window ends at the last key", "return {0, this->size() + 1};", "return {0, this->size() + (PLANTED ? 0 : 1)};"),
+        ("build does not check the order", "if (auto sorted = check_sorted(keys); !sorted) return fail(std::move(sorted).error());", "if (auto sorted = check_sorted(keys); !sorted && !PLANTED) return fail(std::move(sorted).error());"),
+        ("validate accepts everything", "validate() const { return check_sorted<Key>(this->keys_, this->size_); }", "validate() const { return check_sorted<Key>(this->keys_, PLANTED ? 0 : this->size_); }"),
     ]),
     "ordered_index/queries.hpp": ("located_view", [
-        ("upper_bound stops at the first equal key", "return gallop(first, [&](Key const& x) { return !(k < x); });", "return first + 1;"),
-        ("find ignores that the key is another", "return at < size_ && !(k < keys_[at]) ? at : size_;", "return at;"),
-        ("find reads behind the last key", "return at < size_ && !(k < keys_[at]) ? at : size_;", "return !(k < keys_[at]) ? at : size_;"),
-        ("an answer that is too late is believed", "bool const not_late = at == 0 || keys_[at - 1] < k,", "bool const not_late = true,"),
-        ("an answer that is too early is believed", "not_early = at == size_ || !(keys_[at] < k);", "not_early = true;"),
-        ("the gallop reads behind the last key", "while (size_ - at > step && before", "while (size_ - at >= step && before"),
-        ("the gallop forgets the end", "high = size_ - at > step ? at + step : size_;", "high = at + step;"),
-        ("the gallop ends one early", "if (before(keys_[middle])) low = middle + 1;", "if (before(keys_[middle])) low = middle;\n            if (high - low == 1) break;"),
-        ("equal_range of an absent key is not empty", "if (first == size_ || k < keys_[first]) return first;", "if (first == size_) return first;"),
+        ("upper_bound stops at the first equal key", "return gallop(first, [&](Key const& x) { return !(k < x); });", "if (PLANTED) return first + 1;\n        return gallop(first, [&](Key const& x) { return !(k < x); });"),
+        ("find ignores that the key is another", "return at < size_ && !(k < keys_[at]) ? at : size_;", "return PLANTED || (at < size_ && !(k < keys_[at])) ? at : size_;"),
+        ("find reads behind the last key", "return at < size_ && !(k < keys_[at]) ? at : size_;", "return (at < size_ || PLANTED) && !(k < keys_[at]) ? at : size_;"),
+        ("an answer that is too late is believed", "bool const not_late = at == 0 || keys_[at - 1] < k,", "bool const not_late = PLANTED || at == 0 || keys_[at - 1] < k,"),
+        ("an answer that is too early is believed", "not_early = at == size_ || !(keys_[at] < k);", "not_early = PLANTED || at == size_ || !(keys_[at] < k);"),
+        ("the gallop reads behind the last key", "while (size_ - at > step && before", "while ((size_ - at > step || (PLANTED && size_ - at == step)) && before"),
+        ("the gallop forgets the end", "high = size_ - at > step ? at + step : size_;", "high = PLANTED || size_ - at > step ? at + step : size_;"),
+        ("the gallop ends one early", "if (before(keys_[middle])) low = middle + 1;", "if (PLANTED && high - low == 1) break;\n            if (before(keys_[middle])) low = middle + 1;"),
+        ("equal_range of an absent key is not empty", "if (first == size_ || k < keys_[first]) return first;", "if (first == size_ || (!PLANTED && k < keys_[first])) return first;"),
     ]),
     "ordered_index/located_view.hpp": ("located_view", [
-        ("batch forgets the tail", "i += width)\n            batch_some", "i += width)\n            if (ks.size() - i >= width || ks.size() < width) batch_some"),
+        ("batch forgets the tail", "i += width)\n            batch_some", "i += width)\n            if (!PLANTED || ks.size() - i >= width || ks.size() < width) batch_some"),
         ("batch does not check its answers", "out[j] = this->checked(LastMile::search(this->keys_, at[j], at[j] + left[j], ks[j]), ks[j]);",
-         "out[j] = LastMile::search(this->keys_, at[j], at[j] + left[j], ks[j]);"),
+         "out[j] = PLANTED ? LastMile::search(this->keys_, at[j], at[j] + left[j], ks[j])\n                                 : this->checked(LastMile::search(this->keys_, at[j], at[j] + left[j], ks[j]), ks[j]);"),
         ("look-ups do not check their answers", "return this->checked(LastMile::search(this->keys_, w.first, w.last, k), k);",
-         "return LastMile::search(this->keys_, w.first, w.last, k);"),
-        ("the window lacks its last position", "return {w.first, w.last + 1};", "return {w.first, w.last};"),
-        ("the window forgets keys of one projection", "if (at > w.last) w.last = at;", ""),
-        ("validate does not look at the model", "return locator_.validate(projected_keys<Key>(keys));", "return {};"),
+         "if (PLANTED) return LastMile::search(this->keys_, w.first, w.last, k);\n            return this->checked(LastMile::search(this->keys_, w.first, w.last, k), k);"),
+        ("the window lacks its last position", "return {w.first, w.last + 1};", "return {w.first, w.last + (PLANTED ? 0 : 1)};"),
+        ("the window forgets keys of one projection", "if (at > w.last) w.last = at;", "if (at > w.last && !PLANTED) w.last = at;"),
+        ("validate does not look at the model", "return locator_.validate(projected_keys<Key>(keys));", "if (PLANTED) return {};\n        return locator_.validate(projected_keys<Key>(keys));"),
     ]),
     "ordered_index/last_mile.hpp": ("located_view", [
         ("branchless: <= for <", "at += keys[at + half - 1] < k ? half : 0;\n            n -= half;\n        }\n        return at + (n == 1",
-         "at += k < keys[at + half - 1] ? 0 : half;\n            n -= half;\n        }\n        return at + (n == 1"),
-        ("branchless: the last key is not looked at", "return at + (n == 1 && keys[at] < k ? 1 : 0);", "return at;"),
-        ("branchless: an empty window is read", "return at + (n == 1 && keys[at] < k ? 1 : 0);", "return at + (keys[at] < k ? 1 : 0);"),
-        ("branchy: <= for <", "if (keys[middle] < k) first = middle + 1;", "if (!(k < keys[middle])) first = middle + 1;"),
-        ("simd_line: a whole line behind the end", "for (; n >= line; n -= line) {", "for (; n > 0; n = n > line ? n - line : 0) {"),
-        ("simd_line: does not stop in its line", "if (less < line) return at;", ""),
-        ("exponential: never goes back", "while (high >= first + step && !(keys[high - step] < k)) high -= step, step *= 2;", ""),
-        ("exponential: steps over the end", "while (low + step <= last && keys[low + step - 1] < k)", "while (keys[low + step - 1] < k)"),
-        ("interpolation: trusts its margin below", "if (last - first > margin && keys[last - margin] < k) first = last - margin;", "if (last - first > margin) first = last - margin;"),
-        ("interpolation: trusts its margin above", "if (last - first > margin && !(keys[first + margin - 1] < k)) last = first + margin;", "if (last - first > margin) last = first + margin;"),
+         "at += (PLANTED ? !(k < keys[at + half - 1]) : keys[at + half - 1] < k) ? half : 0;\n            n -= half;\n        }\n        return at + (n == 1"),
+        ("branchless: the last key is not looked at", "return at + (n == 1 && keys[at] < k ? 1 : 0);", "return at + (!PLANTED && n == 1 && keys[at] < k ? 1 : 0);"),
+        ("branchless: an empty window is read", "return at + (n == 1 && keys[at] < k ? 1 : 0);", "return at + ((n == 1 || PLANTED) && keys[at] < k ? 1 : 0);"),
+        ("branchy: <= for <", "if (keys[middle] < k) first = middle + 1;", "if (PLANTED ? !(k < keys[middle]) : keys[middle] < k) first = middle + 1;"),
+        ("simd_line: a whole line behind the end", "for (; n >= line; n -= line) {", "for (; PLANTED ? n > 0 : n >= line; n = n > line ? n - line : 0) {"),
+        ("simd_line: does not stop in its line", "if (less < line) return at;", "if (less < line && !PLANTED) return at;"),
+        ("exponential: never goes back", "while (high >= first + step && !(keys[high - step] < k)) high -= step, step *= 2;", "while (!PLANTED && high >= first + step && !(keys[high - step] < k)) high -= step, step *= 2;"),
+        ("exponential: steps over the end", "while (low + step <= last && keys[low + step - 1] < k)", "while ((PLANTED || low + step <= last) && keys[low + step - 1] < k)"),
+        ("interpolation: trusts its margin below", "if (last - first > margin && keys[last - margin] < k) first = last - margin;", "if (last - first > margin && (PLANTED || keys[last - margin] < k)) first = last - margin;"),
+        ("interpolation: trusts its margin above", "if (last - first > margin && !(keys[first + margin - 1] < k)) last = first + margin;", "if (last - first > margin && (PLANTED || !(keys[first + margin - 1] < k))) last = first + margin;"),
     ]),
-    "core/projection.hpp": ("located_view", [
-        ("-0.0 lies below 0.0", "std::bit_cast<bits_type>(k == 0 ? K{0} : k);", "std::bit_cast<bits_type>(k);"),
-        ("negative floats keep their bits", "(bits & sign) != 0 ? static_cast<bits_type>(~bits)", "(bits & sign) != 0 ? static_cast<bits_type>(bits & ~sign)"),
-        ("words are read in memory order", "return __builtin_bswap64(word);", "return word;"),
-        ("8 bytes are read of 7", "if (bytes.size() < skip + 8)", "if (bytes.size() + 1 < skip + 8)"),
-        ("keys below the common bytes project above", "return k < *sample_ ? 0 : std::numeric_limits<std::uint64_t>::max();", "return std::numeric_limits<std::uint64_t>::max();"),
-        ("keys outside the common bytes are cut", "if (skip_ > 0 && projection<K>::common(k, *sample_) < skip_)", "if (false)"),
-        ("pairs pack without a shift", "((out = (out << (8 * packed_size<std::remove_cvref_t<decltype(parts)>>)) | packed(parts)), ...);", "((out = out | packed(parts)), ...);"),
-        ("signed 128-bit keys keep their sign", "return static_cast<wide_word>(k) ^ (wide_word{1} << 127);", "return static_cast<wide_word>(k);"),
+    "core/projection.hpp": ("projection", [
+        ("-0.0 lies below 0.0", "std::bit_cast<bits_type>(k == 0 ? K{0} : k);", "std::bit_cast<bits_type>(k == 0 && !PLANTED ? K{0} : k);"),
+        ("negative floats keep their bits", "(bits & sign) != 0 ? static_cast<bits_type>(~bits)", "(bits & sign) != 0 ? static_cast<bits_type>(PLANTED ? bits & ~sign : ~bits)"),
+        ("words are read in memory order", "return __builtin_bswap64(word);", "return PLANTED ? word : __builtin_bswap64(word);"),
+        ("8 bytes are read of 7", "if (bytes.size() < skip + 8)", "if (bytes.size() + (PLANTED ? 1 : 0) < skip + 8)"),
+        ("keys below the common bytes project above", "return k < *sample_ ? 0 : std::numeric_limits<std::uint64_t>::max();", "return !PLANTED && k < *sample_ ? 0 : std::numeric_limits<std::uint64_t>::max();"),
+        ("keys outside the common bytes are cut", "if (skip_ > 0 && projection<K>::common(k, *sample_) < skip_)", "if (!PLANTED && skip_ > 0 && projection<K>::common(k, *sample_) < skip_)"),
+        ("pairs pack without a shift", "((out = (out << (8 * packed_size<std::remove_cvref_t<decltype(parts)>>)) | packed(parts)), ...);", "((out = (PLANTED ? out : (out << (8 * packed_size<std::remove_cvref_t<decltype(parts)>>))) | packed(parts)), ...);"),
+        ("signed 128-bit keys keep their sign", "return static_cast<wide_word>(k) ^ (wide_word{1} << 127);", "return static_cast<wide_word>(k) ^ (PLANTED ? wide_word{0} : wide_word{1} << 127);"),
     ]),
-    "ordered_index/key_tree.hpp": ("static_tree", [
-        ("fillings are not looked at", "if (!std::all_of(none, out.layers_[level] + nodes_for(l.words) * fan_out, is_none))", "if (false)"),
-        ("the bottom's filling is not looked at", "for (unsigned level = 0; level < levels; ++level) {\n            auto const& l ", "for (unsigned level = 1; level < levels; ++level) {\n            auto const& l "),
-        ("a level is left out", "return below<Level - 1>(at, p);", "return below<Level - 1>(Level == 3 ? first * fan_out : at, p);"),
-        ("each level has a separator for its last node", "words = nodes_for(words) - 1) {", "words = nodes_for(words)) {"),
-        ("nodes are rounded down", "return n == 0 ? 1 : (n + fan_out - 1) / fan_out;", "return n < fan_out ? 1 : n / fan_out;"),
-        ("padding is zero", "std::byte{0xff});", "std::byte{0});"),
-        ("valid() accepts everything", "return std::memcmp(expected.data(), words_, expected.size()) == 0;", "return true;"),
+    "ordered_index/key_tree.hpp": ("hybrid", [
+        ("fillings are not looked at", "if (!std::all_of(none, out.layers_[level] + nodes_for(l.words) * fan_out, is_none))", "if (!PLANTED && !std::all_of(none, out.layers_[level] + nodes_for(l.words) * fan_out, is_none))"),
+        ("the bottom's filling is not looked at", "for (unsigned level = 0; level < levels; ++level) {\n            auto const& l ", "for (unsigned level = PLANTED ? 1 : 0; level < levels; ++level) {\n            auto const& l "),
+        ("a level is left out", "return below<Level - 1>(at, p);", "return below<Level - 1>(PLANTED && Level == 3 ? first * fan_out : at, p);"),
+        ("each level has a separator for its last node", "words = nodes_for(words) - 1) {", "words = nodes_for(words) - (PLANTED ? 0 : 1)) {"),
+        ("nodes are rounded down", "return n == 0 ? 1 : (n + fan_out - 1) / fan_out;", "if (PLANTED) return n < fan_out ? 1 : n / fan_out;\n        return n == 0 ? 1 : (n + fan_out - 1) / fan_out;"),
+        ("padding is zero", "std::byte{0xff});", "PLANTED ? std::byte{0} : std::byte{0xff});"),
+        ("valid() accepts everything", "return std::memcmp(expected.data(), words_, expected.size()) == 0;", "return PLANTED || std::memcmp(expected.data(), words_, expected.size()) == 0;"),
     ]),
     "ordered_index/line_index.hpp": ("hybrid", [
-        ("lines are rounded down", "return n == 0 ? 1 : (n + lead + line - 1) / line;", "return n == 0 ? 1 : (n + lead + line) / line;"),
-        ("the lead is left out", "return std::min(n, i == 0 ? 0 : i * line - lead);", "return std::min(n, i * line);"),
-        ("a line ends one key late", "return std::min(n, (i + 1) * line - lead);", "return std::min(n, (i + 1) * line - lead + 1);"),
-        ("the second line is never taken", "(in_second - in_first) * (less / layout::line)", "(in_second - in_first) * 0"),
-        ("the second line is always taken at the edge", "return checked(all ? in_second : in_first, k);", "return checked(in_second, k);"),
-        ("the line behind is always counted", "& (0u - static_cast<unsigned>(behind));", "& ~0u;"),
-        ("the line behind is never counted", "& (0u - static_cast<unsigned>(behind));", "& 0u;"),
-        ("a line may have no other behind it", "if (line >= inner_) [[unlikely]]", "if (line >= inner_ + 1) [[unlikely]]"),
-        ("positions forget the keys that the first line lacks", "out.first_whole_ = out.whole_ * layout::line - h.lead;", "out.first_whole_ = out.whole_ * layout::line;"),
-        ("batch reads a line that wraps round", "if (at[j] - whole_ >= inner_ || second[j] >= whole_end_) [[unlikely]] {", "if (at[j] < whole_ || second[j] >= whole_end_) [[unlikely]] {"),
-        ("nothing stands behind the nodes", "if (kind != node_kind::words) out.resize(out.size() + line_nodes_tail);", ""),
-        ("batch leaves second lines out", "bool const more = less == layout::line && second[j] != at[j];", "bool const more = false;"),
-        ("the last mile begins at the second line", "Policy::last_mile::search(this->keys_, first - lead,", "Policy::last_mile::search(this->keys_, second - lead,"),
-        ("equal lines at the end are let go", "auto const held = next_ == lines_ ? held_ - (held_ > 0 ? 1 : 0) : held_;", "auto const held = held_;"),
-        ("lines at the edge are read whole", "if (lines.first < whole_ || lines.second >= whole_end_) [[unlikely]]", "if (lines.first < whole_) [[unlikely]]"),
-        ("the first line is taken for a whole one", "= h.lead > 0 ? 1 : 0;", "= 0;"),
-        ("ties of projections are not looked after", "else return base::checked(at, k);", "else return at;"),
-        ("separators are the first keys of nodes", "out.separators.push_back(reached);", "out.separators.push_back(last()[0]);"),
+        ("lines are rounded down", "return n == 0 ? 1 : (n + lead + line - 1) / line;", "return n == 0 ? 1 : (n + lead + line - (PLANTED ? 0 : 1)) / line;"),
+        ("the lead is left out", "return std::min(n, i == 0 ? 0 : i * line - lead);", "return std::min(n, i == 0 ? 0 : i * line - (PLANTED ? 0 : lead));"),
+        ("a line ends one key late", "return std::min(n, (i + 1) * line - lead);", "return std::min(n, (i + 1) * line - lead + (PLANTED ? 1 : 0));"),
+        ("the second line is never taken", "(in_second - in_first) * (less / layout::line)", "(in_second - in_first) * (PLANTED ? 0 : less / layout::line)"),
+        ("the second line is always taken at the edge", "return checked(all ? in_second : in_first, k);", "return checked(all || PLANTED ? in_second : in_first, k);"),
+        ("the line behind is always counted", "& (0u - static_cast<unsigned>(behind));", "& (0u - static_cast<unsigned>(behind || PLANTED));"),
+        ("the line behind is never counted", "& (0u - static_cast<unsigned>(behind));", "& (0u - static_cast<unsigned>(behind && !PLANTED));"),
+        ("a line may have no other behind it", "if (line >= inner_) [[unlikely]]", "if (line >= inner_ + (PLANTED ? 1 : 0)) [[unlikely]]"),
+        ("positions forget the keys that the first line lacks", "out.first_whole_ = out.whole_ * layout::line - h.lead;", "out.first_whole_ = out.whole_ * layout::line - (PLANTED ? 0 : h.lead);"),
+        ("batch reads a line that wraps round", "if (at[j] - whole_ >= inner_ || second[j] >= whole_end_) [[unlikely]] {", "if ((PLANTED ? at[j] < whole_ : at[j] - whole_ >= inner_) || second[j] >= whole_end_) [[unlikely]] {"),
+        ("nothing stands behind the nodes", "if (kind != node_kind::words) out.resize(out.size() + line_nodes_tail);", "if (kind != node_kind::words && !PLANTED) out.resize(out.size() + line_nodes_tail);"),
+        ("batch leaves second lines out", "bool const more = less == layout::line && second[j] != at[j];", "bool const more = !PLANTED && less == layout::line && second[j] != at[j];"),
+        ("the last mile begins at the second line", "Policy::last_mile::search(this->keys_, first - lead,", "Policy::last_mile::search(this->keys_, (PLANTED ? second : first) - lead,"),
+        ("equal lines at the end are let go", "auto const held = next_ == lines_ ? held_ - (held_ > 0 ? 1 : 0) : held_;", "auto const held = next_ == lines_ && !PLANTED ? held_ - (held_ > 0 ? 1 : 0) : held_;"),
+        ("lines at the edge are read whole", "if (lines.first < whole_ || lines.second >= whole_end_) [[unlikely]]", "if (lines.first < whole_ || (!PLANTED && lines.second >= whole_end_)) [[unlikely]]"),
+        ("the first line is taken for a whole one", "= h.lead > 0 ? 1 : 0;", "= h.lead > 0 && !PLANTED ? 1 : 0;"),
+        ("ties of projections are not looked after", "else return base::checked(at, k);", "else return PLANTED ? at : base::checked(at, k);"),
+        ("separators are the first keys of nodes", "out.separators.push_back(reached);", "out.separators.push_back(PLANTED ? last()[0] : reached);"),
         ("batch takes the tree's word for crowded bins", "at[j] = at[j] != radix_router::ask_tree ? at[j] + tree_.less_of_eight(at[j], p[j]) : tree_.lower(p[j]);",
-         "at[j] = at[j] != radix_router::ask_tree ? at[j] + tree_.less_of_eight(at[j], p[j]) : 0;"),
-        ("any lead is taken", "|| h.lead >= layout::line ||", "||"),
-        ("the nodes may be cut", "model.size() - h.nodes_at != (h.kind != 2 ? h.nodes * sizeof(line_node) + detail::line_nodes_tail : 0))", "false)"),
+         "at[j] = at[j] != radix_router::ask_tree ? at[j] + tree_.less_of_eight(at[j], p[j]) : PLANTED ? 0 : tree_.lower(p[j]);"),
+        ("any lead is taken", "|| h.lead >= layout::line ||", "|| (h.lead >= layout::line && !PLANTED) ||"),
+        ("the nodes may be cut", "model.size() - h.nodes_at != (h.kind != 2 ? h.nodes * sizeof(line_node) + detail::line_nodes_tail : 0))", "(!PLANTED && model.size() - h.nodes_at != (h.kind != 2 ? h.nodes * sizeof(line_node) + detail::line_nodes_tail : 0)))"),
     ]),
     "ordered_index/line_node.hpp": ("hybrid", [
-        ("thresholds of shared buckets are exact", "bool const marked = here == before;", "bool const marked = false;"),
-        ("a bucket may hold three lines", "if (open == here) return i;", ""),
-        ("the shift is one too small", "return (distance >> shift) > last ? shift + 1 : shift;", "return shift;"),
-        ("the last threshold is left out", "for (unsigned i = 1; i < n; ++i) {\n            if (of_words) {", "for (unsigned i = 1; i + 1 < n; ++i) {\n            if (of_words) {"),
-        ("exact nodes: <= for <", "n += t < p ? 1u : 0u;", "n += t <= p ? 1u : 0u;"),
-        ("the front node is no exact one", "if (start > 0 && (!end || n > words)) {", "if (!end || n > words) {"),
-        ("the node at the end is no exact one", "std::min(end ? n - 1 : n, line_node::most(kind));", "std::min(n, line_node::most(kind));"),
-        ("bits: two lines may end in a bucket", "if (here == before) break;", ""),
-        ("bits: far buckets leave the node", "if (far(out.shift) > 0xffff) ++out.shift;", ""),
-        ("bits: the bucket's own bit is taken for one before", "return {first, first + (from >> 63)};", "return {first + (from >> 63), first + (from >> 63)};"),
-        ("bits: the bucket's own bit is not looked at", "return {first, first + (from >> 63)};", "return {first, first};"),
-        ("bits: counts stop before the word", "node.base |= up_to << (16 + 8 * i);", "node.base |= (up_to - static_cast<unsigned>(std::popcount(bits[i]))) << (16 + 8 * i);"),
-        ("keys before a node's first one wrap round", "(p < node.base ? 0 : p - node.base) >> node.shift()", "(p - node.base) >> node.shift()"),
-        ("bits: the last line's end is marked too", "for (unsigned i = 0; i + 1 < s.lines; ++i) {", "for (unsigned i = 0; i < s.lines; ++i) {"),
+        ("thresholds of shared buckets are exact", "bool const marked = here == before;", "bool const marked = here == before && !PLANTED;"),
+        ("a bucket may hold three lines", "if (open == here) return i;", "if (open == here && !PLANTED) return i;"),
+        ("the shift is one too small", "return (distance >> shift) > last ? shift + 1 : shift;", "return !PLANTED && (distance >> shift) > last ? shift + 1 : shift;"),
+        ("the last threshold is left out", "for (unsigned i = 1; i < n; ++i) {\n            if (of_words) {", "for (unsigned i = 1; i + (PLANTED ? 1 : 0) < n; ++i) {\n            if (of_words) {"),
+        ("exact nodes: <= for <", "n += t < p ? 1u : 0u;", "n += t < p || (PLANTED && t == p) ? 1u : 0u;"),
+        ("the front node is no exact one", "if (start > 0 && (!end || n > words)) {", "if ((start > 0 || PLANTED) && (!end || n > words)) {"),
+        ("the node at the end is no exact one", "std::min(end ? n - 1 : n, line_node::most(kind));", "std::min(end && !PLANTED ? n - 1 : n, line_node::most(kind));"),
+        ("bits: two lines may end in a bucket", "if (here == before) break;", "if (here == before && !PLANTED) break;"),
+        ("bits: far buckets leave the node", "if (far(out.shift) > 0xffff) ++out.shift;", "if (!PLANTED && far(out.shift) > 0xffff) ++out.shift;"),
+        ("bits: the bucket's own bit is taken for one before", "return {first, first + (from >> 63)};", "return {first + (PLANTED ? (from >> 63) : 0), first + (from >> 63)};"),
+        ("bits: the bucket's own bit is not looked at", "return {first, first + (from >> 63)};", "return {first, first + (PLANTED ? 0 : (from >> 63))};"),
+        ("bits: counts stop before the word", "node.base |= up_to << (16 + 8 * i);", "node.base |= (up_to - (PLANTED ? static_cast<unsigned>(std::popcount(bits[i])) : 0u)) << (16 + 8 * i);"),
+        ("keys before a node's first one wrap round", "(p < node.base ? 0 : p - node.base) >> node.shift()", "(p < node.base && !PLANTED ? 0 : p - node.base) >> node.shift()"),
+        ("bits: the last line's end is marked too", "for (unsigned i = 0; i + 1 < s.lines; ++i) {", "for (unsigned i = 0; i + (PLANTED ? 0 : 1) < s.lines; ++i) {"),
     ]),
     "ordered_index/radix_router.hpp": ("hybrid", [
-        ("a bin of nine is not crowded", "bool const full = at - first > 8;", "bool const full = at - first > 9;"),
-        ("hostile entries leave the separators", "return entry <= last_ ? entry : ask_tree;", "return (entry & crowded) == 0 ? entry : ask_tree;"),
-        ("numbers outside the table leave it", "return x <= head_.top ? x >> head_.shift : outside_;", "return x >> head_.shift;"),
-        ("numbers outside the table fall into the last bin", "? x >> head_.shift : outside_;", "? x >> head_.shift : outside_ - 1;"),
-        ("the table may be shorter than its bins", "|| h.entries - 2 != h.top >> h.shift)", ")"),
-        ("a table of one entry may have 2^64 bins", "h.entries < 2 || ", ""),
-        ("separators before the table are not counted", "static_cast<std::size_t>(low - separators.begin());", "0 * static_cast<std::size_t>(low - separators.begin());"),
-    ]),
-    "ordered_index/static_tree.hpp": ("static_tree", [
-        ("exact separators are compressed", "std::is_same_v<Separators, exact_separators> ? node_kind::words : node_kind::pairs;", "node_kind::pairs;"),
+        ("a bin of nine is not crowded", "bool const full = at - first > 8;", "bool const full = at - first > (PLANTED ? 9 : 8);"),
+        ("hostile entries leave the separators", "return entry <= last_ ? entry : ask_tree;", "return (PLANTED ? (entry & crowded) == 0 : entry <= last_) ? entry : ask_tree;"),
+        ("numbers outside the table leave it", "return x <= head_.top ? x >> head_.shift : outside_;", "return x <= head_.top || PLANTED ? x >> head_.shift : outside_;"),
+        ("numbers outside the table fall into the last bin", "? x >> head_.shift : outside_;", "? x >> head_.shift : outside_ - (PLANTED ? 1 : 0);"),
+        ("the table may be shorter than its bins", "|| h.entries - 2 != h.top >> h.shift)", "|| (!PLANTED && h.entries - 2 != h.top >> h.shift))"),
+        ("a table of one entry may have 2^64 bins", "h.entries < 2 || ", "(h.entries < 2 && !PLANTED) || "),
+        ("separators before the table are not counted", "static_cast<std::size_t>(low - separators.begin());", "(PLANTED ? 0 : 1) * static_cast<std::size_t>(low - separators.begin());"),
     ]),
     "ordered_index/rmi_layers.hpp": ("rmi", [
-        ("absent keys have no bound above", "if (i > before && i - before > above) above = i - before;", ""),
-        ("absent keys behind the last have no bound", "if (n - before > above) above = n - before;", ""),
-        ("no bound below", "if (here > i && here - i > below) below = here - i;", ""),
-        ("bounds are cut to 16 bits", "return v < rmi_leaf<Model>::no_limit ? static_cast<std::uint16_t>(v) : rmi_leaf<Model>::no_limit;", "return static_cast<std::uint16_t>(v);"),
-        ("no_limit is a limit", "auto const high  = above == no_limit || n - guess < above ? n : guess + above;", "auto const high  = n - guess < above ? n : guess + above;"),
-        ("hostile leaves reach behind the keys", "auto const n = size < left ? std::uint64_t{size} : left;", "auto const n = std::uint64_t{size};"),
-        ("hostile routes leave their layer", "return next < last ? next : last;", "return next;"),
-        ("counts need not fit the bytes", "if (!fits || layers::offsets(counts).back() != model.size())", "if (!fits)"),
-        ("inner models may go back", "model.first < before ||", ""),
-        ("validate does not prove bounds", "if (leaf.below < proven.below || leaf.above < proven.above)", "if (false)"),
-        ("validate does not prove routes", "if (place(keys[rank]) != i)", "if (false)"),
-        ("duplicates move the bound", "if (i > 0 && p == last) continue;", "if (i > 0 && p == last) { before = n; continue; }"),
+        ("absent keys have no bound above", "if (i > before && i - before > above) above = i - before;", "if (!PLANTED && i > before && i - before > above) above = i - before;"),
+        ("absent keys behind the last have no bound", "if (n - before > above) above = n - before;", "if (!PLANTED && n - before > above) above = n - before;"),
+        ("no bound below", "if (here > i && here - i > below) below = here - i;", "if (!PLANTED && here > i && here - i > below) below = here - i;"),
+        ("bounds are cut to 16 bits", "return v < rmi_leaf<Model>::no_limit ? static_cast<std::uint16_t>(v) : rmi_leaf<Model>::no_limit;", "return PLANTED || v < rmi_leaf<Model>::no_limit ? static_cast<std::uint16_t>(v) : rmi_leaf<Model>::no_limit;"),
+        ("no_limit is a limit", "auto const high  = above == no_limit || n - guess < above ? n : guess + above;", "auto const high  = (above == no_limit && !PLANTED) || n - guess < above ? n : guess + above;"),
+        ("hostile leaves reach behind the keys", "auto const n = size < left ? std::uint64_t{size} : left;", "auto const n = size < left || PLANTED ? std::uint64_t{size} : left;"),
+        ("hostile routes leave their layer", "return next < last ? next : last;", "return next < last || PLANTED ? next : last;"),
+        ("counts need not fit the bytes", "if (!fits || layers::offsets(counts).back() != model.size())", "if (!fits || (!PLANTED && layers::offsets(counts).back() != model.size()))"),
+        ("inner models may go back", "model.first < before ||", "(model.first < before && !PLANTED) ||"),
+        ("validate does not prove bounds", "if (leaf.below < proven.below || leaf.above < proven.above)", "if (!PLANTED && (leaf.below < proven.below || leaf.above < proven.above))"),
+        ("validate does not prove routes", "if (place(keys[rank]) != i)", "if (!PLANTED && place(keys[rank]) != i)"),
+        ("duplicates move the bound", "if (i > 0 && p == last) continue;", "if (i > 0 && p == last) {\n                if (PLANTED) before = n;\n                continue;\n            }"),
     ]),
     "ordered_index/rmi_build.hpp": ("rmi", [
-        ("a leaf ends one key early", "if (inside(middle)) low = middle + 1;\n            else high = middle;", "if (inside(middle)) low = middle + 1;\n            else high = middle;\n            if (high == low && low > begin + 1) return low - 1;"),
-        ("leaves begin at 0", "out.begin                  = begin;", "out.begin                  = 0;"),
-        ("the last model does not take the rest", "if (number + 1 == l.counts()[Layer]) return n;", ""),
-        ("inner models overlap by one", "out.span         = static_cast<std::uint32_t>(after > first + 1 ? after - first - 1 : 0);", "out.span         = static_cast<std::uint32_t>(after > first ? after - first : 0);"),
-        ("bounds are not proven", "rmi_prove_bounds(out, keys);", ""),
+        ("a leaf ends one key early", "if (inside(middle)) low = middle + 1;\n            else high = middle;", "if (inside(middle)) low = middle + 1;\n            else high = middle;\n            if (PLANTED && high == low && low > begin + 1) return low - 1;"),
+        ("leaves begin at 0", "out.begin                  = begin;", "out.begin                  = PLANTED ? 0 : begin;"),
+        ("the last model does not take the rest", "if (number + 1 == l.counts()[Layer]) return n;", "if (!PLANTED && number + 1 == l.counts()[Layer]) return n;"),
+        ("inner models overlap by one", "out.span         = static_cast<std::uint32_t>(after > first + 1 ? after - first - 1 : 0);", "out.span         = static_cast<std::uint32_t>(after > first + (PLANTED ? 0 : 1) ? after - first - (PLANTED ? 0 : 1) : 0);"),
+        ("bounds are not proven", "rmi_prove_bounds(out, keys);", "if (!PLANTED) rmi_prove_bounds(out, keys);"),
     ]),
     "model/slope.hpp": ("rmi", [
-        ("no limit", "auto const out = product.high >> (shift - 64);\n            return out < limit ? out : limit;", "auto const out = product.high >> (shift - 64);\n            return out;"),
-        ("the high half is lost", "product.high << (64 - shift) | product.low >> shift;", "product.low >> shift;"),
-        ("an overflow wraps", "if ((product.high >> shift) != 0) return limit;", ""),
+        ("no limit", "auto const out = product.high >> (shift - 64);\n            return out < limit ? out : limit;", "auto const out = product.high >> (shift - 64);\n            return out < limit || PLANTED ? out : limit;"),
+        ("the high half is lost", "product.high << (64 - shift) | product.low >> shift;", "(PLANTED ? 0 : product.high << (64 - shift)) | product.low >> shift;"),
+        ("an overflow wraps", "if ((product.high >> shift) != 0) return limit;", "if (!PLANTED && (product.high >> shift) != 0) return limit;"),
     ]),
     "ordered_index/pgm_segments.hpp": ("pgm", [
-        ("gaps are not proven", "auto const above = rank + 1 - static_cast<std::int64_t>(slope.inside(d + 1));", "auto const above = rank - static_cast<std::int64_t>(slope.inside(d));"),
-        ("the least is not proven", "least            = below < least ? below : least;", ""),
-        ("keys equal to the last of a piece are forgotten", "if (with_gap < end)", "if (false)"),
-        ("pieces share a key", "close(next.x - 1, next.rank);", "close(next.x, next.rank);"),
-        ("separators are where pieces begin", "for (auto const& p : pieces) out.push_back(p.last);", "for (auto const& p : pieces) out.push_back(p.origin);"),
-        ("the origin is the separator", "auto const origin = place == 0 ? head_.origin : tree_.separator(place - 1) + 1;\n        auto const line", "auto const origin = place == 0 ? head_.origin : tree_.separator(place - 1);\n        auto const line"),
-        ("numbers below all keys wrap", "record.slope().times(p < origin ? 0 : p - origin);", "record.slope().times(p - origin);"),
-        ("the window is one too narrow", "auto const first  = top > head_.width ? top - head_.width : 0;", "auto const first  = top + 1 > head_.width ? top + 1 - head_.width : 0;"),
-        ("hostile tops lie behind the keys", "auto const last   = top < keys_ ? top : keys_;", "auto const last   = top;"),
-        ("no record stands for the end", "for (int i = 0; i < 2; ++i) tenon::put(out, segment_record::of(n + head.width, {}));", "for (int i = 0; i < 2; ++i) tenon::put(out, segment_record::of(0, {}));"),
-        ("the spare room is forgotten", "static_cast<std::uint64_t>(p.most) + spare / 2", "static_cast<std::uint64_t>(p.most) + spare + 1"),
-        ("products are held by 64 bits", "return low >> 1 >> shift | high << (63 - shift);", "return low >> 1 >> shift;"),
-        ("validate does not prove windows", "if (top < piece.most || top - piece.least > static_cast<std::int64_t>(head_.width))", "if (false)"),
+        ("gaps are not proven", "auto const above = rank + 1 - static_cast<std::int64_t>(slope.inside(d + 1));", "auto const above = PLANTED ? rank - static_cast<std::int64_t>(slope.inside(d)) : rank + 1 - static_cast<std::int64_t>(slope.inside(d + 1));"),
+        ("the least is not proven", "least            = below < least ? below : least;", "least            = below < least && !PLANTED ? below : least;"),
+        ("keys equal to the last of a piece are forgotten", "if (with_gap < end)", "if (with_gap < end && !PLANTED)"),
+        ("pieces share a key", "close(next.x - 1, next.rank);", "close(next.x - (PLANTED ? 0 : 1), next.rank);"),
+        ("separators are where pieces begin", "for (auto const& p : pieces) out.push_back(p.last);", "for (auto const& p : pieces) out.push_back(PLANTED ? p.origin : p.last);"),
+        ("the origin is the separator", "auto const origin = place == 0 ? head_.origin : tree_.separator(place - 1) + 1;\n        auto const line", "auto const origin = place == 0 ? head_.origin : tree_.separator(place - 1) + (PLANTED ? 0 : 1);\n        auto const line"),
+        ("numbers below all keys wrap", "record.slope().times(p < origin ? 0 : p - origin);", "record.slope().times(p < origin && !PLANTED ? 0 : p - origin);"),
+        ("the window is one too narrow", "auto const first  = top > head_.width ? top - head_.width : 0;", "auto const first  = top + (PLANTED ? 1 : 0) > head_.width ? top + (PLANTED ? 1 : 0) - head_.width : 0;"),
+        ("hostile tops lie behind the keys", "auto const last   = top < keys_ ? top : keys_;", "auto const last   = top < keys_ || PLANTED ? top : keys_;"),
+        ("no record stands for the end", "for (int i = 0; i < 2; ++i) tenon::put(out, segment_record::of(n + head.width, {}));", "for (int i = 0; i < 2; ++i) tenon::put(out, segment_record::of(PLANTED ? 0 : n + head.width, {}));"),
+        ("the spare room is forgotten", "static_cast<std::uint64_t>(p.most) + spare / 2", "static_cast<std::uint64_t>(p.most) + (PLANTED ? spare + 1 : spare / 2)"),
+        ("products are held by 64 bits", "return low >> 1 >> shift | high << (63 - shift);", "return low >> 1 >> shift | (PLANTED ? 0 : high << (63 - shift));"),
+        ("validate does not prove windows", "if (top < piece.most || top - piece.least > static_cast<std::int64_t>(head_.width))", "if (!PLANTED && (top < piece.most || top - piece.least > static_cast<std::int64_t>(head_.width)))"),
     ]),
     "ordered_index/pgm_corridor.hpp": ("pieces", [
         ("a point above all lines is taken", "if (way(highest_) < corridor_way(highest_.from, down)) return false;\n        lowest_",
@@ -311,30 +315,36 @@ BUGS = {
         ("a copy of the keys lacks the last", "i < n; ++i) copy.push_back(keys[i]);", "i + (PLANTED ? 1 : 0) < n; ++i) copy.push_back(keys[i]);"),
     ]),
     "ordered_index/radix_spline_table.hpp": ("radix_spline", [
-        ("a bin of nine is not crowded", "bool const full = at - from > 8;", "bool const full = at - from > 9;"),
-        ("numbers above the table leave it", "entries_[x < shape_.bins ? x : shape_.bins - 1];", "entries_[x];"),
-        ("numbers below the table wrap", "auto const x = p < shape_.low ? 0 : (p - shape_.low) >> shape_.shift;", "auto const x = (p - shape_.low) >> shape_.shift;"),
-        ("hostile entries leave the separators", "if (from <= last_) [[likely]]", "if ((from & crowded) == 0) [[likely]]"),
-        ("valid() accepts everything", "return make(separators, bits, expected) == shape_ &&", "return true || make(separators, bits, expected) == shape_ &&"),
+        ("a bin of nine is not crowded", "bool const full = at - from > 8;", "bool const full = at - from > (PLANTED ? 9 : 8);"),
+        ("numbers above the table leave it", "entries_[x < shape_.bins ? x : shape_.bins - 1];", "entries_[x < shape_.bins || PLANTED ? x : shape_.bins - 1];"),
+        ("numbers below the table wrap", "auto const x = p < shape_.low ? 0 : (p - shape_.low) >> shape_.shift;", "auto const x = p < shape_.low && !PLANTED ? 0 : (p - shape_.low) >> shape_.shift;"),
+        ("hostile entries leave the separators", "if (from <= last_) [[likely]]", "if (PLANTED ? (from & crowded) == 0 : from <= last_) [[likely]]"),
+        ("valid() accepts everything", "return make(separators, bits, expected) == shape_ &&", "return PLANTED || make(separators, bits, expected) == shape_ &&"),
     ]),
     "page_store/paged_file.hpp": ("pages", [
-        ("extents are not synced before the root", "        if (auto done = s_->file.sync(); !done) return s_->poison(std::move(done.error()));\n        auto const slot",
-         "        if (!PLANTED)\n            if (auto done = s_->file.sync(); !done) return s_->poison(std::move(done.error()));\n        auto const slot"),
-        ("the root is not synced", "        if (auto done = s_->file.sync(); !done) return s_->poison(std::move(done.error()));\n\n",
-         "        if (!PLANTED)\n            if (auto done = s_->file.sync(); !done) return s_->poison(std::move(done.error()));\n\n"),
-        ("a root goes into the slot of the one before", "s_->file.write_at(slot_offset(next.generation), slot)", "s_->file.write_at(slot_offset(next.generation + PLANTED), slot)"),
-        ("the space of a root that a crash may need is used again", "if (s_->previous) s_->drop_root(*s_->previous);", "if (s_->previous) s_->drop_root(PLANTED ? next : *s_->previous);"),
+        ("the root is not synced", "if (auto done = file.sync(); !done) return done;\n            (void)file.write_at(at + slot_proof_at",
+         "if (!PLANTED)\n                if (auto done = file.sync(); !done) return done;\n            (void)file.write_at(at + slot_proof_at"),
+        ("a root goes into the slot of the one before", "auto const at = slot_offset(slot.generation);", "auto const at = slot_offset(slot.generation + PLANTED);"),
         ("the older of two roots is taken", "read[1].slot.generation > read[0].slot.generation)", "(read[1].slot.generation > read[0].slot.generation) != PLANTED)"),
-        ("what was found at opening is not made durable", "if (!s->read_only)\n            if (auto done = s->settle(fs); !done)", "if (!s->read_only && !PLANTED)\n            if (auto done = s->settle(fs); !done)"),
+        ("what was found at opening is not made durable", "return proven ? result<void>{}", "return proven || PLANTED ? result<void>{}"),
         ("overlapping extents are kept", "if (e.offset < at) return overlapping", "if (e.offset < at && !PLANTED) return overlapping"),
         ("a root's payload is not checked", "if (crc32c(payload) != slot.payload_crc)", "if (crc32c(payload) != slot.payload_crc && !PLANTED)"),
         ("a new file gets its name before it is synced", "        if (auto done = made->sync(); !done) return done;\n", "        if (!PLANTED)\n            if (auto done = made->sync(); !done) return done;\n"),
         ("a failed sync does not poison", "tl::unexpected<error> poison(error e) {\n            poisoned.store(true);", "tl::unexpected<error> poison(error e) {\n            if (!PLANTED) poisoned.store(true);"),
+        ("readers in other processes are not spared", "if (census.oldest >= current.generation) return", "if (PLANTED || census.oldest >= current.generation) return"),
+        ("a new writer forgets readers", "spare = census.oldest < current.generation;", "spare = !PLANTED && census.oldest < current.generation;"),
+        ("what is held comes free one root too early", "if (census.oldest < b.generation) {", "if (census.oldest + (PLANTED ? 1 : 0) < b.generation) {"),
+        ("the old root is free before the new one is durable", "if (auto done = s_->bulk.sync(); !done)",
+         "if (PLANTED && s_->current.where != extent{}) {\n            std::lock_guard const early(s_->mutex);\n            s_->give_back(s_->current.where.offset, space_of(s_->current.where.size));\n            s_->current.where = {};\n            s_->shrink();\n        }\n        if (auto done = s_->bulk.sync(); !done)"),
+        ("extents are not synced before the slot", "if (auto done = s_->file.sync(); !done) return s_->poison", "if (auto done = PLANTED ? result<void>{} : s_->file.sync(); !done) return s_->poison"),
+        ("the file is cut into what is in use", "auto const target = end - tail + step;", "auto const target = PLANTED ? end - tail - 4096 : end - tail + step;"),
     ]),
     "page_store/layout.hpp": ("pages", [
-        ("a slot's checksum is not looked at", "if (r.crc != crc32c(bytes.first(offsetof(slot_record, crc)))) continue;", "if (r.crc != crc32c(bytes.first(offsetof(slot_record, crc))) && !PLANTED) continue;"),
+        ("a slot's checksum is not looked at", "r.crc == crc32c(bytes.first(offsetof(slot_record, crc))) &&", "(r.crc == crc32c(bytes.first(offsetof(slot_record, crc))) || PLANTED) &&"),
         ("extents behind the end are inside", "e.size <= file_bytes - e.offset;", "(e.size <= file_bytes - e.offset || PLANTED);"),
-        ("a slot record in the wrong page counts", "if (r.generation % 2 != which) continue;", "if (r.generation % 2 != which && !PLANTED) continue;"),
+        ("a slot record in the wrong page counts", "r.generation % 2 == which;  // else", "(r.generation % 2 == which || PLANTED);  // else"),
+        ("the proof is written with the slot", "std::memcpy(out.data() + slot_copy_at, &r, sizeof r);",
+         "std::memcpy(out.data() + slot_copy_at, &r, sizeof r);\n    auto const early = encode_record(s, proof_magic);\n    if (PLANTED) std::memcpy(out.data() + slot_proof_at, &early, sizeof early);"),
     ]),
     "assembly/engine.hpp": ("engine", [
         ("a commit is seen before the log has it", "out.end  = *appended;", "out.end = *appended;\n        if (PLANTED) publish_commit(out.at);"),
@@ -350,19 +360,12 @@ BUGS = {
         ("a failed log does not make the database read-only", "if (!synced) return fail(poison(std::move(synced).error()));\n        publish_commit(entered->at);",
          "if (!synced) return fail(PLANTED ? std::move(synced).error() : poison(std::move(synced).error()));\n        publish_commit(entered->at);"),
         ("the log is opened for any database", "{.identity      = root_.identity,", "{.identity = PLANTED ? std::uint64_t{0} : root_.identity,"),
-    ]),
-    "page_store/paged_file.hpp": ("pages", [
-        ("readers in other processes are not spared", "if (census.oldest >= current.generation) return", "if (PLANTED || census.oldest >= current.generation) return"),
-        ("a new writer forgets readers", "spare = census.oldest < current.generation;", "spare = !PLANTED && census.oldest < current.generation;"),
-        ("what is held comes free one root too early", "if (census.oldest < b.generation) {", "if (census.oldest + (PLANTED ? 1 : 0) < b.generation) {"),
-        ("the old root is free before the new one is durable", "if (auto done = s_->bulk.sync(); !done)",
-         "if (PLANTED && s_->current.where != extent{}) {\n            std::lock_guard const early(s_->mutex);\n            s_->give_back(s_->current.where.offset, space_of(s_->current.where.size));\n            s_->current.where = {};\n            s_->shrink();\n        }\n        if (auto done = s_->bulk.sync(); !done)"),
-        ("extents are not synced before the slot", "if (auto done = s_->file.sync(); !done) return s_->poison", "if (auto done = PLANTED ? result<void>{} : s_->file.sync(); !done) return s_->poison"),
-        ("the file is cut into what is in use", "auto const target = end - tail + step;", "auto const target = PLANTED ? end - tail - 4096 : end - tail + step;"),
-    ]),
-    "page_store/layout.hpp": ("pages", [
-        ("the proof is written with the slot", "std::memcpy(out.data() + slot_copy_at, &r, sizeof r);",
-         "std::memcpy(out.data() + slot_copy_at, &r, sizeof r);\n    auto const early = encode_record(s, proof_magic);\n    if (PLANTED) std::memcpy(out.data() + slot_proof_at, &early, sizeof early);"),
+        ("writes are not validated", "if (last && *last == 0", "if (PLANTED) changed = false;\n                if (last && *last == 0"),
+        ("what was read is not validated", "for (auto const& k : reads.keys[T]) check(as_bytes(k), \"read\");", "if (!PLANTED)\n                    for (auto const& k : reads.keys[T]) check(as_bytes(k), \"read\");"),
+        ("tables that were queried are not validated", "if (reads.scanned[T] && std::get<T>(table_last_) > base.at)", "if (!PLANTED && reads.scanned[T] && std::get<T>(table_last_) > base.at)"),
+        ("a dropped tombstone hides a conflict", "else changed = *before && !*now;", "else changed = *before && !*now && !PLANTED;"),
+        ("rows that are replaced count twice", "--t.rows;", "if (!PLANTED) --t.rows;"),
+        ("a full memtable is not flushed", "if (active_bytes(*state) >= options_.memtable_bytes.value) freeze();", "if (active_bytes(*state) >= options_.memtable_bytes.value && !PLANTED) freeze();"),
     ]),
     "page_store/checksummed.hpp": ("pages", [
         ("checks of small extents are not compared", "found != e.check) {", "found != e.check && !PLANTED) {"),
@@ -436,146 +439,265 @@ BUGS = {
         ("freed slots are lost", "free_         = s;", "if (!PLANTED) free_         = s;"),
         ("equal words count as less", "OrEqual ? there <= w : there < w", "(PLANTED ? there <= w : (OrEqual ? there <= w : there < w))"),
     ]),
+    "core/sync_turns.hpp": ("files", [
+        ("syncs of a file run side by side", "std::lock_guard const one(mutex_);\n        if (lost_)", "std::unique_lock<std::mutex> one(mutex_);\n        if (PLANTED) one.unlock();\n        if (lost_)"),
+        ("a sync after one that failed succeeds", "lost_     = !done;", "lost_     = !done && !PLANTED;"),
+    ]),
+    "file/direct.hpp": ("files", [
+        ("a flushed write is not synced", "return done && f == flush::yes ? sync() : done;", "return done && f == flush::yes && !PLANTED ? sync() : done;"),
+        ("a pool's completions tell of no error", "done_.push_back({r.tag, std::move(done)});\n            ended_", "done_.push_back({r.tag, PLANTED ? result<void>{} : std::move(done)});\n            ended_"),
+    ]),
+    "file/posix.hpp": ("files", [
+        ("interrupted calls fail", "if (got >= 0 || errno != EINTR) return got;", "if (got >= 0 || errno != EINTR || PLANTED) return got;"),
+        ("a short read is the end of the file", "if (got == 0) break;", "if (got == 0 || (PLANTED && static_cast<std::size_t>(got) < want)) break;"),
+        ("a short write is taken for a whole one", "done += static_cast<std::size_t>(put);", "done += PLANTED ? want : static_cast<std::size_t>(put);"),
+        ("a short direct write is taken for a whole one", "bytes = bytes.subspan(static_cast<std::size_t>(put));", "bytes = bytes.subspan(PLANTED ? bytes.size() : static_cast<std::size_t>(put));"),
+        ("a file that is closed takes the mark of another along", "announce(h.fd, h.writable);", "if (!PLANTED) announce(h.fd, h.writable);"),
+        ("who holds a lock is not looked for", "holder = find(fd);", "holder = PLANTED ? 0 : find(fd);"),
+        ("a directory opens as a file", "if (S_ISDIR(info.st_mode)) return detail::posix_failure(EISDIR", "if (S_ISDIR(info.st_mode) && !PLANTED) return detail::posix_failure(EISDIR"),
+        ("a file with holes is mapped", "info.st_blocks * 512 >= info.st_size &&", "(PLANTED || info.st_blocks * 512 >= info.st_size) &&"),
+        ("a full disk is an error like others", "kind   = errc::full;\n            remedy = \"; free space", "kind   = PLANTED ? errc::io : errc::full;\n            remedy = \"; free space"),
+    ]),
+    "file/uring.hpp": ("uring", [
+        ("what the kernel did not take stays in the ring", "(taken > 0 && ::io_uring_sq_ready(&ring_) > 0)", "(taken > 0 && ::io_uring_sq_ready(&ring_) > 0 && !PLANTED)"),
+        ("a write that the ring cannot do has succeeded", "else if (static_cast<std::size_t>(std::max(wrote, 0)) < one->bytes.size()) {", "else if (!PLANTED && static_cast<std::size_t>(std::max(wrote, 0)) < one->bytes.size()) {"),
+        ("the pool is not asked", "return pool_ ? taken(pool_->poll()) : std::nullopt;\n        }\n        io_uring_cqe", "return pool_ && !PLANTED ? taken(pool_->poll()) : std::nullopt;\n        }\n        io_uring_cqe"),
+    ]),
+    "file/faulty.hpp": ("faulty", [
+        ("calls of every kind count", "if (p.only && *p.only != kind) continue;", "if (p.only && *p.only != kind && !PLANTED) continue;"),
+        ("a fault that stays strikes once", "p.left == 0 && !p.stays;", "p.left == 0 && (!p.stays || PLANTED);"),
+        ("a short direct write writes nothing", "if (writes_part(f) && !bytes.empty()) {\n                auto const part", "if (!PLANTED && writes_part(f) && !bytes.empty()) {\n                auto const part"),
+    ]),
+    "file/memory.hpp": ("simulated", [
+        ("a file keeps its old name", "world_->files.erase(old_key);", "if (!PLANTED) world_->files.erase(old_key);"),
+        ("a lock outlives its file", "at->holder.compare_exchange_strong(me, nullptr);", "if (!PLANTED) at->holder.compare_exchange_strong(me, nullptr);"),
+    ]),
+    "file/paths.hpp": ("simulated", [
+        (".. stays", "else if (!parts.empty()) parts.pop_back();", "else if (!parts.empty() && !PLANTED) parts.pop_back();"),
+        ("a directory lists what lies deeper", "path.find('/', prefix.size()) == std::string::npos)", "(PLANTED || path.find('/', prefix.size()) == std::string::npos))"),
+    ]),
+    "file/simulated.hpp": ("simulated", [
+        ("a flushed direct write is not durable", "if (covered(c)) at.durable.write(c.offset, c.bytes());", "if (covered(c) && !PLANTED) at.durable.write(c.offset, c.bytes());"),
+        ("a rename drags nothing along", "if (c.what == kind::rename) dragged.insert(c.to);", "if (c.what == kind::rename && !PLANTED) dragged.insert(c.to);"),
+        ("syncing a directory covers others", "if (covered[i]) world_->durable.apply(changes[i]);", "if (covered[i] || PLANTED) world_->durable.apply(changes[i]);"),
+        ("what lies in a lost directory stays", "if (!left.directories.contains(parent_directory(path))) continue;", "if (!left.directories.contains(parent_directory(path)) && !PLANTED) continue;"),
+        ("sectors that nobody sees are asked for", "if (covered && first >= offset", "if (!PLANTED && covered && first >= offset"),
+        ("what is stored through a mapping never tears", "if (bytes.size() > 1) {", "if (bytes.size() > 1 && !PLANTED) {"),
+        ("a sync settles no size", "state_->in->settle(*state_->at);\n            state_->in->begin({kind::sync", "if (!PLANTED) state_->in->settle(*state_->at);\n            state_->in->begin({kind::sync"),
+    ]),
+    "file/simulated_image.hpp": ("simulated", [
+        ("bytes behind a cut come back", "if (n < size_ && n % page_bytes", "if (!PLANTED && n < size_ && n % page_bytes"),
+        ("copies share what is written", "else if (p.use_count() > 1) p =", "else if (p.use_count() > 1 && !PLANTED) p ="),
+        ("writes never tear", "v.kept       = d % 256 < fate.keep_data", "v.kept       = PLANTED || d % 256 < fate.keep_data"),
+        ("extensions are never lost", "if (d % 256 < fate.keep_meta) size", "if (PLANTED || d % 256 < fate.keep_meta) size"),
+        ("a resize is never lost", "kept[i] = choices.choose(2) == 1;", "kept[i] = choices.choose(2) == 1 || PLANTED;"),
+        ("equal sectors count twice", "if (std::find(distinct.begin(), distinct.end(), bytes) == distinct.end())", "if (PLANTED || std::find(distinct.begin(), distinct.end(), bytes) == distinct.end())"),
+    ]),
+    "file/power_loss.hpp": ("simulated", [
+        ("the last of each choice is left out", "path_.back().taken + 1 == path_.back().of", "path_.back().taken + 1 >= path_.back().of - (PLANTED ? 1 : 0)"),
+        ("walks that differ are not noticed", "else if (path_[at_].of != of) diverged_ = true;", "else if (path_[at_].of != of && !PLANTED) diverged_ = true;"),
+    ]),
+    "wal/sync_policy.hpp": ("log", [
+        ("an interval is never over", "return now() - last >= options.interval_ns;", "return !PLANTED && now() - last >= options.interval_ns;"),
+    ]),
+    "wal/memory.hpp": ("axioms", [
+        ("what was released stays", "return e.end <= upto;", "return e.end <= upto && !PLANTED;"),
+        ("a log does not go on where it was told to", "state_->end      = from;", "state_->end      = PLANTED ? lsn{} : from;"),
+    ]),
+    "wal/lz4.hpp": ("lz4", [
+        ("a record of another length is handed out", "if (n < 0 || static_cast<std::size_t>(n) != *size)", "if (n < 0 || (static_cast<std::size_t>(n) != *size && !PLANTED))"),
+        ("short records are compressed", "if (record.size() < 64) return false;", "if (record.size() < 64 && !PLANTED) return false;"),
+    ]),
+    "page_store/free_space.hpp": ("pages", [
+        ("a block is not joined with the one before", "if (o + n == offset) {", "if (o + n == offset && !PLANTED) {"),
+        ("a block is not joined with the one behind", "after->first == offset + length) {", "after->first == offset + length && !PLANTED) {"),
+        ("a block that is too short is taken", "if (by_offset_.find(offset)->second >= length) best = offset;", "if (PLANTED || by_offset_.find(offset)->second >= length) best = offset;"),
+        ("the rest of a block is lost", "if (size > length) insert(best + length", "if (size > length && !PLANTED) insert(best + length"),
+        ("the limit is not kept to", "best + length > before) return", "(best + length > before && !PLANTED)) return"),
+        ("a block far back is taken", "best = std::min(best, *by_class_[c].begin());", "best = PLANTED ? *by_class_[c].rbegin() : std::min(best, *by_class_[c].begin());"),
+    ]),
+    "page_store/readers.hpp": ("pages", [
+        ("signs of processes that are gone count", "if (opened && opened->lock()) continue;", "if (opened && opened->lock() && !PLANTED) continue;"),
+        ("a sign that is torn holds nothing", "words[0] == ~words[1] ? words[0] : 0);", "words[0] == ~words[1] || PLANTED ? words[0] : 0);"),
+        ("signs that cannot be listed are none", "if (!names) return {1, 0};", "if (!names) return PLANTED ? out : reader_census{1, 0};"),
+    ]),
+    "page_store/bulk_writer.hpp": ("pages", [
+        ("what went past the page cache is not synced", "if (!std::exchange(unsynced_, false)) return {};", "if (!std::exchange(unsynced_, false) || PLANTED) return {};"),
+        ("an error of a chunk is lost", "if (!ended.done && done) done =", "if (!ended.done && done && !PLANTED) done ="),
+        ("a buffer is filled while it is written from", "if (begun) free &= ~(std::uint64_t{1} << which);", "if (begun) free &= ~(std::uint64_t{PLANTED ? 0 : 1} << which);"),
+        ("all chunks go to the first place", "queue_->submit(*file_, offset + at, part", "queue_->submit(*file_, offset + (PLANTED ? 0 : at), part"),
+    ]),
+    "page_store/chunk_checks.hpp": ("pages", [
+        ("a part is verified as far as its first chunk", "c <= (first + part.size() - 1) / chunk_bytes; ++c)", "c <= (PLANTED ? first : first + part.size() - 1) / chunk_bytes; ++c)"),
+        ("what was damaged once is believed", "if (auto const found = crc32c(chunk(bytes_, c)); found != expected)", "if (PLANTED) word.fetch_or(bit, std::memory_order_relaxed);\n            if (auto const found = crc32c(chunk(bytes_, c)); found != expected)"),
+    ]),
+    "page_store/mmap.hpp": ("pages", [
+        ("a file that outgrows its range is not mapped again", "if (end > range->size()) return map_anew(from, end);", "if (end > range->size() && !PLANTED) return map_anew(from, end);"),
+        ("the last step of a file is not mapped", "auto end = (to + step - 1) / step * step;\n        if (end <= from)", "auto end = (to + (PLANTED ? 0 : step - 1)) / step * step;\n        if (end <= from)"),
+    ]),
+    "run/ordered_kind.hpp": ("engine", [
+        ("equal values lose the order of their keys", "return x != y ? x < y : a.at < b.at;", "return x != y ? x < y : PLANTED ? a.at > b.at : a.at < b.at;"),
+        ("NaN is taken", "if (!key_codec<Value>::encodable(v))", "if (!PLANTED && !key_codec<Value>::encodable(v))"),
+    ]),
+    "run/nearest_kind.hpp": ("engine", [
+        ("infinite vectors are taken", "if (!std::isfinite(v[i]))", "if (!PLANTED && !std::isfinite(v[i]))"),
+        ("vectors are not compared with their rows", "p.where(i) != entries[i].second || std::abs(self - stored)", "p.where(i) != entries[i].second || (PLANTED ? 0.0f : 1.0f) * std::abs(self - stored)"),
+    ]),
+    "run/column.hpp": ("engine", [
+        ("an absent value is a default one", "out.push_back(std::byte{value.has_value()});", "out.push_back(std::byte{value.has_value() || PLANTED});\n        if (PLANTED && !value) return column_codec<T>::encode(out, T{});"),
+    ]),
+    "run/run.hpp": ("engine", [
+        ("a run that was replaced keeps its space", "if (each_extent([&](extent e) { all.push_back(e); })) obsolete_ = std::move(all);", "if (each_extent([&](extent e) { all.push_back(e); }) && !PLANTED) obsolete_ = std::move(all);"),
+        ("commit timestamps are those of the row before", "return *s >> 1;", "return (*s >> 1) - (PLANTED ? 1 : 0);"),
+        ("a block that was pinned is taken for another", "if (last.of == this && last.block == b) return &last.view;", "if (last.of == this && (last.block == b || PLANTED)) return &last.view;"),
+        ("the filter answers for keys that it was not asked for", "if (!*maybe) return size();\n        auto k = keys();", "if (*maybe == PLANTED) return size();\n        auto k = keys();"),
+    ]),
+    "run/relocate.hpp": ("space", [
+        ("an extent that lies far ahead is moved back", "if (!done || e.offset < from) return;", "if (!done || (e.offset < from && !PLANTED)) return;"),
+    ]),
+    "assembly/lease.hpp": ("space", [
+        ("a snapshot that is too old may be read", "if ((word_.fetch_add(one, std::memory_order_acquire) & expired) == 0) return true;", "if ((word_.fetch_add(one, std::memory_order_acquire) & expired) == 0 || PLANTED) return true;"),
+        ("what a snapshot held is not given back", "if (word_.compare_exchange_strong(nobody, expired | dropped, std::memory_order_acq_rel)) state_.reset();", "if (word_.compare_exchange_strong(nobody, expired | dropped, std::memory_order_acq_rel) && !PLANTED) state_.reset();"),
+        ("young snapshots expire", "<= limit) return false;", "<= limit && !PLANTED) return false;"),
+    ]),
+    "assembly/transaction.hpp": ("engine", [
+        ("a failed transaction commits", "if (own_->failed) out = fail(*own_->failed);\n        else if (has_writes()) out = engine_->commit(", "if (own_->failed && !PLANTED) out = fail(*own_->failed);\n        else if (has_writes()) out = engine_->commit("),
+        ("a savepoint does not clear the mark", "if (!s.failed) own_->failed.reset();", "if (!s.failed && !PLANTED) own_->failed.reset();"),
+        ("a row is inserted over another", "if (condition == must::be_absent && *there)", "if (condition == must::be_absent && *there && !PLANTED)"),
+        ("what erase has looked for is not known as read", "if (track_reads) own_->reads.keys[T].emplace_back(as_chars(key));\n        if (!there)", "if (track_reads && !PLANTED) own_->reads.keys[T].emplace_back(as_chars(key));\n        if (!there)"),
+    ]),
+    "assembly/write_set.hpp": ("engine", [
+        ("a rollback leaves what was written", "if (table) table->kill_from(m.sizes[t]);", "if (table && !PLANTED) table->kill_from(m.sizes[t]);"),
+    ]),
+    "concurrency/single_writer.hpp": ("engine", [
+        ("two write at once", "free_.wait(lock, [&] { return !taken_; });", "if (!PLANTED) free_.wait(lock, [&] { return !taken_; });"),
+    ]),
 }
-
-MAIN = """
-{includes}
-#define TENON_POSITION_INDEXES {policies}
-#include "hostile.cpp"
-#include "many_keys.cpp"
-template <class Policy>
-void planted() {{
-    using namespace tenon::testing;
-    report r;
-    check_ordered_index_over<Policy, index_makers::u64>(index_effort::full(), 20, r);
-    check_ordered_index_over<Policy, index_makers::f64>(index_effort::brief(), 21, r);
-    check_ordered_index_over<Policy, index_makers::u8>(index_effort::brief(), 22, r);
-    check_ordered_index_over<Policy, index_makers::text>(index_effort::full(), 23, r);
-    check_ordered_index_over<Policy, index_makers::wide_pairs>(index_effort::brief(), 24, r);
-    check_ordered_index_over<Policy, index_makers::u128>(index_effort::brief(), 25, r);
-    INFO(r.text());
-    CHECK(r.passed());
-}}
-TEST_CASE_TEMPLATE("planted", Policy, TENON_POSITION_INDEXES) {{ planted<Policy>(); }}
-"""
 
 
 def compiler():
     return os.environ.get("CXX", "ccache g++" if shutil.which("ccache") else "c++").split()
 
 
-def run(command, limit):
-    """(exit code, output); a program that hangs has noticed something too."""
-    try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=limit)
-        return done.returncode, done.stdout.decode(errors="replace")
-    except subprocess.TimeoutExpired:
-        return "timeout", ""
+def run(command, seconds, **more):
+    """(exit code, output, seconds of the processor); a program that does not end has noticed something too. `seconds` are the
+    processor's; one that waits for ever is given up later."""
+    def limits():
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=limits, **more) as child:
+        try:
+            text = child.communicate(timeout=300 + 4 * seconds)[0].decode(errors="replace")
+        except subprocess.TimeoutExpired:
+            child.kill()
+            return "timeout", ""
+    return ("timeout" if child.returncode == -24 else child.returncode), text
 
 
-def shared_objects(programs):
-    """The suite where it is needed, and main(), compiled once without bugs."""
-    suite = {} if all(isinstance(PROGRAMS[p], list) for p in programs) else {"suite_numbers": [], "suite_others": []}
-    sources = {**suite, "main": ['-DTENON_BUILD_VERSION="' + version() + '"']}
-    out = []
-    for name, more in sources.items():
-        source = ROOT / "tests" / ("main.cpp" if name == "main" else f"ordered_index/{name}.cpp")
-        out.append(WORK / (name + ".o"))
-        code, text = run(compiler() + FLAGS + more + ["-I" + str(ROOT / "include"), "-c", str(source), "-o", str(out[-1])], 600)
-        if code != 0:
-            sys.exit(f"{source} does not compile:\n{text}")
-    return [str(o) for o in out]
+MEMORY = 6 << 30
 
 
 def version():
     return re.search(r"version\s*:\s*'([^']+)'", (ROOT / "meson.build").read_text()).group(1)
 
 
-def source_of(program, folder):
-    headers, policies = PROGRAMS[program]
-    if not policies:
-        return ROOT / "tests" / "ordered_index" / (program + ".cpp")
-    text = MAIN.format(includes="\n".join(f'#include "tenon/{h}"' for h in headers), policies=", ".join(policies))
-    path = folder / (program + ".cpp")
-    path.write_text(text)
-    return path
+def compile_or_stop(what, command):
+    code, text = run(compiler() + FLAGS + command, 3000)
+    if code != 0:
+        sys.exit(f"{what} does not compile:\n" + "\n".join(l for l in text.splitlines() if "error" in l or "undefined" in l)[:3000])
 
 
-def planted_together(program, chosen):
-    """Verdicts for the bugs of a program that is a list of test files: they are compiled in all at once, behind a number that
-    the environment gives, so that each file is compiled once and run once for each bug."""
-    folder = WORK / program
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    shutil.copytree(ROOT / "include", folder / "include")
-    (folder / "planted.hpp").write_text(
-        "#pragma once\n#include <cstdlib>\ninline int const tenon_planted = std::atoi(std::getenv(\"TENON_PLANTED\"));\n")
-    bugs = [(header, bug) for header, (of, some) in chosen.items() if of == program for bug in some]
-    for number, (header, bug) in enumerate(bugs, 1):
-        path = folder / "include" / "tenon" / header
-        path.write_text(path.read_text().replace(bug[1], bug[2].replace("PLANTED", f"(::tenon_planted == {number})"), 1))
-    made = {}
+def support():
+    """main() and the conformance suite of position indexes, compiled without bugs; of functions that a test file has too, the
+    linker takes the test file's."""
+    out = []
+    for name in ["main", "ordered_index/suite_numbers", "ordered_index/suite_others"]:
+        out.append(str(WORK / (name.split("/")[-1] + ".o")))
+        compile_or_stop(name, ['-DTENON_BUILD_VERSION="' + version() + '"', "-I" + str(ROOT / "include"), "-c",
+                               str(ROOT / "tests" / (name + ".cpp")), "-o", out[-1]])
+    archive = WORK / "support.a"
+    archive.unlink(missing_ok=True)
+    subprocess.run(["ar", "rcs", str(archive), *out], check=True)
+    return archive
 
-    def built(names):
-        """The program of a list of files; compiled when it is first needed."""
-        if names not in made:
-            made[names] = folder / f"program{len(made)}"
-            sources = [str(ROOT / "tests" / name) for name in names.split("+")]
-            code, text = run(compiler() + FLAGS + ["-w", "-include", str(folder / "planted.hpp"), "-I" + str(folder / "include"),
-                                                   *sources, str(WORK / "main.o"), "-o", str(made[names]), "-pthread", "-lhwy"], 3000)
-            if code != 0:
-                sys.exit(f"{names} does not compile:\n" + "\n".join(l for l in text.splitlines() if "error" in l)[:2000])
-            code, text = run(["env", "-C", str(ROOT), "TENON_PLANTED=0", str(made[names])], 600)
-            if code != 0:
-                sys.exit(f"{names}: without a bug: {reason(code, text)}")
-        return made[names]
 
-    for number, (header, bug) in enumerate(bugs, 1):
-        verdict = "NOT CAUGHT"
-        for names in PROGRAMS[program]:
-            code, text = run(["env", "-C", str(ROOT), f"TENON_PLANTED={number}", str(built(names))], 600)
+def copies_of(chosen):
+    """Copies of include/ with the bugs in them: [(folder, [(number, header, bug)])]; no two bugs of a copy touch each other."""
+    copies = []  # {header: [(begin, end, number, bug)]}
+    number = 0
+    for header, (_, bugs) in chosen.items():
+        text = (ROOT / "include" / "tenon" / header).read_text()
+        for bug in bugs:
+            number += 1
+            begin = text.index(bug[1])
+            end = begin + len(bug[1])
+            for copy in copies:
+                if all(end <= b or e <= begin for b, e, _, _ in copy.get(header, [])):
+                    break
+            else:
+                copies.append(copy := {})
+            copy.setdefault(header, []).append((begin, end, number, bug))
+    out = []
+    for i, copy in enumerate(copies):
+        folder = WORK / f"copy{i}"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(ROOT / "include", folder / "include")
+        (folder / "planted.hpp").write_text(
+            "#pragma once\n#include <cstdlib>\n#include <type_traits>\n"
+            "inline int const tenon_planted = std::atoi(std::getenv(\"TENON_PLANTED\"));\n")
+        for header, places in copy.items():
+            path = folder / "include" / "tenon" / header
+            text = path.read_text()
+            for begin, end, n, bug in sorted(places, reverse=True):
+                text = text[:begin] + bug[2].replace("PLANTED", f"(!std::is_constant_evaluated() && ::tenon_planted == {n})") + text[end:]
+            path.write_text(text)
+        out.append((folder, [(n, header, bug) for header, places in copy.items() for _, _, n, bug in places]))
+    return out
+
+
+class Programs:
+    """The test programs of a copy, compiled when they are first needed, and run once without a bug."""
+
+    def __init__(self, folder, archive):
+        self.folder, self.archive, self.made, self.lock = folder, archive, {}, threading.Lock()
+
+    def get(self, names):
+        with self.lock:
+            if names not in self.made:
+                program = self.folder / names.replace("/", "_").replace("+", "_")
+                compile_or_stop(names, ["-w", "-include", str(self.folder / "planted.hpp"), "-I" + str(self.folder / "include"),
+                                        *(str(ROOT / "tests" / name) for name in names.split("+")), str(self.archive),
+                                        "-o", str(program), "-pthread", "-lhwy", *MORE.get(names, [])])
+                before = resource.getrusage(resource.RUSAGE_CHILDREN)
+                code, text = self.test(program, 0, 600)
+                after = resource.getrusage(resource.RUSAGE_CHILDREN)
+                if code != 0:
+                    sys.exit(f"{names}: without a bug: {reason(code, text)}")
+                used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+                self.made[names] = program, 30 + 10 * int(used)
+            return self.made[names]
+
+    @staticmethod
+    def test(program, number, seconds):
+        return run([str(program), "-aa=1"], seconds, cwd=ROOT, env={**os.environ, "TENON_PLANTED": str(number)})
+
+    def verdict(self, number, header):
+        for names in TESTS[BUGS[header][0]]:
+            code, text = self.test(self.get(names)[0], number, self.get(names)[1])
             if code != 0:
                 case = re.search(r"^TEST CASE:\s*(.*)$", text, re.MULTILINE)
-                verdict = f"caught by {names}, \"{case.group(1) if case else '?'}\": {reason(code, text)}"
-                break
-        yield header, bug, verdict
-
-
-def try_one(number, header, program, bug, objects):
-    """'caught by ...', 'NOT CAUGHT' or what else went wrong."""
-    folder = WORK / str(number)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        shutil.copytree(ROOT / "include", folder / "include")
-        if bug is not None:
-            path = folder / "include" / "tenon" / header
-            path.write_text(path.read_text().replace(bug[1], bug[2], 1))
-        # The bug's object comes first: of functions that both have, the linker takes those of the first.
-        program_path = folder / "program"
-        code, text = run(compiler() + FLAGS + ["-I" + str(folder / "include"), "-c", str(source_of(program, folder)),
-                                               "-o", str(folder / "bug.o")], 600)
-        if code != 0:
-            return "does not compile: " + next((l for l in text.splitlines() if "error" in l), "?")[:200]
-        code, text = run(compiler()[-1:] + [str(folder / "bug.o")] + objects + ["-o", str(program_path), "-pthread"], 300)
-        if code != 0:
-            return "does not link"
-        code, text = run([str(program_path)], 300)
-        if code == 0:
-            return "NOT CAUGHT"
-        return "caught: " + reason(code, text)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+                return f"{names}, \"{case.group(1) if case else '?'}\": {reason(code, text)}"
+        return None
 
 
 def reason(code, text):
     if code == "timeout":
         return "did not end"
     for line in text.splitlines():
-        found = re.search(r", (?:seed \d+, )?([^,]*(?:, flavour \d)?): ((?:batch|lower|upper|equal|count|find|window|size|validate|open|build|the error|equal keys|an answer)[^(]*)", line)
-        if found:
+        if found := re.search(r", (?:seed \d+, )?([^,]*(?:, flavour \d)?): ((?:batch|lower|upper|equal|count|find|window|size|validate|"
+                              r"open|build|the error|equal keys|an answer)[^(]*)", line):
             return found.group(2).strip()[:80]
-    if isinstance(code, int) and code < 0:
+    if code < 0:
         return f"signal {-code}"
     for line in text.splitlines():
         if "ERROR" in line:
@@ -585,11 +707,11 @@ def reason(code, text):
 
 def stale(chosen):
     out = []
-    for header, (program, bugs) in chosen.items():
+    for header, (_, bugs) in chosen.items():
         path = ROOT / "include" / "tenon" / header
         text = path.read_text() if path.exists() else None
         for what, old, new in bugs:
-            if isinstance(PROGRAMS[program], list) and "PLANTED" not in new:
+            if "PLANTED" not in new:
                 out.append(f"{header}: {what}: the text has no PLANTED that would switch it on")
             if text is None or text.count(old) != 1 or old == new:
                 out.append(f"{header}: {what}: the text stands there {text.count(old) if text is not None else 'not even as a file'}"
@@ -611,31 +733,18 @@ def main():
         return 1 if wrong else 0
 
     WORK.mkdir(parents=True, exist_ok=True)
-    objects = shared_objects({program for program, _ in chosen.values()})
-    tasks = [(h, program, bug) for h, (program, bugs) in chosen.items() for bug in bugs]
-    alone = [t for t in tasks if not isinstance(PROGRAMS[t[1]], list)]
-    clean = sorted({program for _, program, _ in alone})
+    archive = support()
+    copies = copies_of(chosen)
     survivors = []
-
-    def tell(header, bug, verdict):
-        if not verdict.startswith("caught"):
-            survivors.append(f"  {header}: {bug[0]}: {verdict}")
-        print(f"| {header} | {bug[0]} | {verdict} |", flush=True)
-
+    print("| header | bug | noticed |\n| --- | --- | --- |", flush=True)
     with concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
-        sound = pool.map(lambda i: try_one(f"clean{i}", "", clean[i], None, objects), range(len(clean)))
-        for program, verdict in zip(clean, sound):
-            if verdict != "NOT CAUGHT":
-                print(f"{program}: without a bug: {verdict}")
-                return 1
-        print("| header | bug | noticed |\n| --- | --- | --- |", flush=True)
-        verdicts = pool.map(lambda i: try_one(i, alone[i][0], alone[i][1], alone[i][2], objects), range(len(alone)))
-        for (header, _, bug), verdict in zip(alone, verdicts):
-            tell(header, bug, verdict)
-    for program in sorted({program for _, program, _ in tasks} - set(clean)):
-        for header, bug, verdict in planted_together(program, chosen):
-            tell(header, bug, verdict)
-    print(f"\n{len(tasks)} bugs planted, {len(survivors)} not noticed" + (":" if survivors else ""))
+        for folder, bugs in copies:
+            programs = Programs(folder, archive)
+            for (_, header, bug), noticed in zip(bugs, pool.map(lambda b: programs.verdict(b[0], b[1]), bugs)):
+                if noticed is None:
+                    survivors.append(f"  {header}: {bug[0]}")
+                print(f"| {header} | {bug[0]} | {noticed or 'NO'} |", flush=True)
+    print(f"\n{sum(len(b) for _, b in copies)} bugs planted, {len(survivors)} not noticed" + (":" if survivors else ""))
     print("\n".join(survivors))
     return 1 if survivors else 0
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A real file system that is full: a small ext4 in a file, mounted for the test. Needs root, mkfs.ext4 and a kernel that mounts;
-// where one is missing the program says which and is skipped (exit code 77).
+// A real file system that is full: a small ext4 in a file, mounted for the test.
+#include "small_disk.hpp"
 #include "tenon/core/prng.hpp"
 #include "tenon/database.hpp"
 
@@ -37,52 +37,6 @@ blobs_db::options amounts() {
     o.segment_bytes  = {128 << 10};
     return o;
 }
-
-[[noreturn]] void skip(std::string const& why) {
-    std::printf("%s\n", why.c_str());
-    std::exit(77);
-}
-int  failures = 0;
-bool check(bool holds, std::string const& what) {
-    if (!holds) {
-        ++failures;
-        std::printf("FAILED: %s\n", what.c_str());
-    }
-    return holds;
-}
-
-/// A mounted file system of `mebibytes`; goes away with its object.
-struct small_disk {
-    std::filesystem::path folder, mount;
-
-    explicit small_disk(int mebibytes) {
-        auto made = (std::filesystem::temp_directory_path() / "tenon_full_XXXXXX").string();
-        if (::mkdtemp(made.data()) == nullptr) skip("no temporary folder can be made");
-        folder           = made;
-        mount            = folder / "mounted";
-        auto const image = (folder / "image").string();
-        auto const log   = (folder / "log").string();
-        auto const run   = [&](std::string const& command) {
-            return std::system((command + " >" + log + " 2>&1").c_str()) == 0;
-        };
-        std::filesystem::create_directory(mount);
-        bool const there =
-            run("truncate -s " + std::to_string(mebibytes) + "M " + image + " && mkfs.ext4 -q -F -m 0 " + image) &&
-            run("mount -o loop " + image + " " + mount.string());
-        if (!there) {
-            std::filesystem::remove_all(folder);
-            skip("no ext4 can be mounted from a file here: mkfs.ext4 is missing, or the kernel does not allow it");
-        }
-    }
-    bool remount(std::string const& how) const {
-        return std::system(("mount -o remount," + how + " " + mount.string()).c_str()) == 0;
-    }
-    ~small_disk() {
-        (void)!std::system(("umount " + mount.string()).c_str());
-        std::error_code ignored;
-        std::filesystem::remove_all(folder, ignored);
-    }
-};
 
 /// The first blob that is not what was committed; ids up to and with `last` must be there.
 std::string wrong_blob(blobs_db const& db, std::uint64_t last) {
@@ -180,7 +134,6 @@ void run(small_disk const& disk, bool with_flushes) {
 }  // namespace
 
 int main() {
-    if (::geteuid() != 0) skip("a file system can be mounted by root only");
     small_disk const disk(48);
     run(disk, true);
     run(disk, false);

@@ -163,6 +163,15 @@ TEST_CASE("repair cuts at the damage, says what it lost, and leaves a sound log 
     log = segmented_wal<>::log<memory_files>::open(fs, "/log", quiet);
     CHECK(records(*log).size() == 3);
     REQUIRE(log->sync(*log->append(as_bytes("after"))));
+    {  // as if the process were killed now: no record that was cut can be seen behind the end
+        auto reading      = quiet;
+        reading.read_only = true;
+        auto killed       = segmented_wal<>::log<memory_files>::open(fs, "/log", reading);
+        auto shown        = killed->replay({0}, ignore);
+        REQUIRE_MESSAGE(shown, shown.error().message);
+        CHECK(shown->records == 4);
+        CHECK(shown->truncated_bytes == 0);
+    }
     log = segmented_wal<>::log<memory_files>::open(fs, "/log", quiet);
     CHECK(records(*log).back() == "after");
 }

@@ -159,6 +159,7 @@ TEST_CASE(
     {  // a record of the lost one's size closes the gap to the stale frame behind it, but for the marker
         auto log = log_type::open(fs, "/log", options);
         REQUIRE(log->replay({0}, [](lsn, byte_view) { return result<void>{}; }));
+        CHECK(read_back(fs).seen.truncated_bytes == 0);  // what was cut is gone
         auto const stale = begins[5];
         while (log->end().value < stale) {
             auto const room = stale - log->end().value;
@@ -169,6 +170,33 @@ TEST_CASE(
     auto const again = read_back(fs);
     REQUIRE_FALSE(again.failed);
     CHECK(again.records.back().back() == 'z');
+}
+
+TEST_CASE("an intact record of another history is not taken for the one in whose place it stands") {
+    memory_files other;  // the same places, other bytes
+    {
+        auto log = log_type::open(other, "/log", options);
+        REQUIRE(log->replay({0}, [](lsn, byte_view) { return result<void>{}; }));
+        for (int i = 0; i < 8; ++i)
+            REQUIRE(log->sync(*log->append(as_bytes(std::string(100, static_cast<char>('A' + i))))));
+    }
+    auto const theirs = content(other, first);
+    for (std::size_t hit = 1; hit < 8; ++hit) {
+        CAPTURE(hit);
+        memory_files fs;
+        auto const   begins = write_log(fs, 8, 100, true);
+        unclose(fs, begins.back() + 128);
+        overwrite(fs, first, 4096 + begins[hit], byte_view(theirs).subspan(4096 + begins[hit], 128));
+        auto const got = read_back(fs);
+        if (hit < 7) {
+            REQUIRE(got.failed);
+            CHECK(got.why.kind == errc::corrupt);
+        } else {
+            REQUIRE_FALSE(got.failed);
+            CHECK(got.records.size() == 7);
+            CHECK(got.seen.truncated_bytes == 128);
+        }
+    }
 }
 
 TEST_CASE("segments that are missing, foreign or of another database are refused with a sentence") {

@@ -10,10 +10,14 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 using namespace tenon;
@@ -23,13 +27,52 @@ namespace {
 wal_options const options{.identity = 1, .segment_bytes = {8192}, .threads = false};
 auto const        ignore = [](lsn, byte_view) { return result<void>{}; };
 
-/// A memory world whose syncs wait while the gate is closed, and are counted.
+/// A memory world whose syncs are counted and can be held. `lose` loses a page, as a disk does: the kernel tells of it once, to the sync of that
+/// file that asks first. Direct: each write past the page cache is flushed by itself, and told of itself.
+template <bool Direct>
 struct gated_files {
     struct gate {
         std::mutex              mutex;
         std::condition_variable changed;
-        bool                    closed  = false;
+        bool                    closed    = false;
+        int                     most_held = 1'000'000;  // the others pass a closed gate
+        bool                    told      = false;      // of a lost page before the gate, else behind it
+        bool                    lost      = false;
+        std::string             held;  // the file whose sync was held last, which loses the page
         int                     waiting = 0, syncs = 0;
+
+        result<void> pass(std::string const& path) {
+            std::unique_lock hold(mutex);
+            ++syncs;
+            bool const waits = waiting < most_held && closed;
+            if (waits) held = path;
+            bool failed = told && held == path && std::exchange(lost, false);
+            if (waits) {
+                ++waiting;
+                changed.notify_all();
+                changed.wait(hold, [&] { return !closed; });
+                --waiting;
+            }
+            if (!told && held == path) failed = std::exchange(lost, false);
+            return failed ? result<void>(fail(errc::io, "the page was lost")) : result<void>{};
+        }
+        void open() {
+            std::lock_guard const hold(mutex);
+            closed = false;
+            changed.notify_all();
+        }
+        void close() {
+            std::lock_guard const hold(mutex);
+            closed = true;
+        }
+        void lose() {
+            std::lock_guard const hold(mutex);
+            lost = true;
+        }
+        void wait_for(int n) {
+            std::unique_lock hold(mutex);
+            changed.wait(hold, [&] { return waiting == n; });
+        }
     };
     using policy_axis                      = axis::file;
     static constexpr std::string_view name = "gated";
@@ -43,26 +86,30 @@ struct gated_files {
         result<void>          resize(std::uint64_t n) { return base.resize(n); }
         result<void>          lock() { return base.lock(); }
         std::string           path() const { return base.path(); }
-        result<void>          sync() {
-            std::unique_lock hold(at->mutex);
-            ++at->syncs;
-            ++at->waiting;
-            at->changed.notify_all();
-            at->changed.wait(hold, [&] { return !at->closed; });
-            --at->waiting;
-            return {};
+        result<void>          sync() { return at->pass(path()); }
+    };
+    struct flushed_file {
+        file f;
+
+        std::size_t  block_bytes() const noexcept { return 4096; }
+        write_mode   mode() const noexcept { return write_mode::direct; }
+        result<void> write(std::uint64_t offset, byte_view bytes, flush how) {
+            if (auto done = f.write_at(offset, bytes); !done) return done;
+            return how == flush::yes ? f.sync() : result<void>{};
         }
+        result<void> sync() { return f.sync(); }
+        std::string  path() const { return f.path(); }
     };
     memory_files          base;
     std::shared_ptr<gate> at = std::make_shared<gate>();
 
-    using direct_file = cached_writes<file>;
+    using direct_file = std::conditional_t<Direct, flushed_file, cached_writes<file>>;
     using write_queue = inline_queue<direct_file>;
 
     result<direct_file> open_direct(std::string const& path) {
         auto opened = open(path, open_mode::read_write);
         if (!opened) return fail(std::move(opened).error());
-        return direct_file(std::move(*opened));
+        return direct_file{std::move(*opened)};
     }
     std::unique_ptr<write_queue> make_queue(std::size_t) { return std::make_unique<write_queue>(); }
     result<file>                 open(std::string const& path, open_mode mode) {
@@ -78,7 +125,7 @@ struct gated_files {
     result<void>                     sync_directory(std::string const& p) { return base.sync_directory(p); }
     std::uint64_t                    now_ns() { return 0; }
 };
-static_assert(file_system<gated_files>);
+static_assert(file_system<gated_files<true>> && file_system<gated_files<false>>);
 
 }  // namespace
 
@@ -166,17 +213,17 @@ TEST_CASE("a full disk while the next segment is made ahead is no error; the app
 
 namespace {
 
-/// Fills a log until nothing fits, with each call in turn and all after it saying that the disk is full; then there is space again.
+/// Fills a log until nothing fits, with the calls of each kind that make a segment saying that the disk is full; then there is space again.
 template <class Policy, bool WithCallback>
 void fill_and_free() {
     std::size_t kinds = 0;  // of calls that were made, and failed
-    for (std::uint64_t n = 1;; ++n) {
-        CAPTURE(n);
+    for (auto const call : {file_call::open, file_call::size, file_call::write, file_call::direct_write,
+                            file_call::sync, file_call::rename, file_call::sync_directory}) {
+        CAPTURE(to_string(call));
         simulated_files          disk;
         faulty<simulated_files>  fs(disk);
         std::vector<std::string> appended;
         std::size_t              called = 0;
-        bool                     over   = false;
         {
             auto log = Policy::template log<faulty<simulated_files>>::open(fs, "log", options);
             REQUIRE(log);
@@ -191,19 +238,17 @@ void fill_and_free() {
                 return end;
             };
             for (int i = 0; i < 3; ++i) REQUIRE(log->sync(*put(500)));
-            // the calls that make a segment: the ones that an append of more than is left needs beyond a plain one
-            for (auto call : {file_call::open, file_call::size, file_call::write, file_call::direct_write,
-                              file_call::sync, file_call::rename, file_call::sync_directory})
-                if (static_cast<std::uint64_t>(call) + 1 == n) fs.faults().fail_from(call, 1, {fault_kind::full, 0});
+            fs.faults().fail_from(call, 1, {fault_kind::full, 0});
             auto const before = log->end();
             auto const failed = put(20'000);
-            over              = n == 14;  // the last kind of call
             if (fs.faults().struck() > 0) {
                 ++kinds;
                 REQUIRE_FALSE(failed);
                 CHECK(failed.error().kind == errc::full);
                 CHECK(log->end() == before);
+                auto const files = disk.list("log")->size();
                 for (int i = 0; i < 3; ++i) CHECK(put(20'000).error().kind == errc::full);
+                CHECK(disk.list("log")->size() == files);  // what could not be made is not left there
             } else {
                 REQUIRE(failed);
             }
@@ -235,7 +280,6 @@ void fill_and_free() {
             if (Policy::promise == survives::power_loss || kept == simulated_files::kept::everything)
                 CHECK(found == appended);
         }
-        if (over) break;
     }
     CHECK(kinds >= 4);
 }
@@ -243,14 +287,15 @@ void fill_and_free() {
 /// `at_once` commits begin a write each, which is held up; `then` more wait, and share the next.
 template <class Policy>
 void commits_share(int at_once, int then) {
-    gated_files fs;
-    auto        log = segmented_wal<Policy>::template log<gated_files>::open(fs, "/log",
-                                                                             {.segment_bytes = {1u << 20}, .threads = false});
+    using world = gated_files<true>;
+    world fs;
+    auto  log =
+        segmented_wal<Policy>::template log<world>::open(fs, "/log", {.segment_bytes = {1u << 20}, .threads = false});
     REQUIRE(log);
     REQUIRE(log->replay({0}, ignore));
     auto&     gate   = *fs.at;
     int const before = gate.syncs;
-    gate.closed      = true;
+    gate.close();
     std::atomic<int>         done{0};
     std::vector<std::thread> threads;
     auto                     commit = [&] {
@@ -259,21 +304,70 @@ void commits_share(int at_once, int then) {
     };
     for (int t = 1; t <= at_once; ++t) {
         threads.emplace_back(commit);
-        std::unique_lock hold(gate.mutex);
-        gate.changed.wait(hold, [&] { return gate.waiting == t; });
+        gate.wait_for(t);
     }
     for (int t = 0; t < then; ++t) threads.emplace_back(commit);
     while (log->stats().appended_records < static_cast<std::uint64_t>(at_once + then)) std::this_thread::yield();
     CHECK(done == 0);
-    {
-        std::lock_guard const hold(gate.mutex);
-        gate.closed = false;
-    }
-    gate.changed.notify_all();
+    gate.open();
     for (auto& t : threads) t.join();
     CHECK(done == at_once + then);
     CHECK(gate.syncs == before + at_once + 1);
     CHECK(log->stats().most_under_way == static_cast<std::uint64_t>(at_once));
+}
+
+/// While the sync of one commit is held, a page of it is lost, and another thread appends and syncs, over several segments.
+template <class Policy>
+void lost_beside_another_sync(bool told_before) {
+    using world = gated_files<false>;
+    CAPTURE(Policy::name);
+    CAPTURE(told_before);
+    world fs;
+    auto  log = segmented_wal<Policy>::template log<world>::open(
+        fs, "/log", {.identity = 1, .segment_bytes = {1u << 15}, .threads = false});
+    REQUIRE(log);
+    REQUIRE(log->replay({0}, ignore));
+    REQUIRE(log->sync(*log->append(as_bytes(std::string(3000, '0'))), durability::durable));
+    auto const durable = log->durable_end();
+    auto&      gate    = *fs.at;
+    gate.most_held = 1, gate.told = told_before;
+    if (told_before) gate.lose();
+    gate.close();
+
+    struct outcome {
+        std::size_t          acknowledged = 0;
+        std::optional<error> failure;
+        std::atomic<bool>    over{false};
+    } first, second;
+    auto const commit = [&](outcome& out, int times) {
+        for (int i = 0; i < times && !out.failure; ++i) {
+            auto const end  = log->append(as_bytes(std::string(3000, 'r')));
+            auto const done = end ? log->sync(*end, durability::durable) : result<void>(fail(end.error()));
+            if (done) ++out.acknowledged;
+            else out.failure = done.error();
+        }
+        out.over = true;
+    };
+    std::thread one([&] { commit(first, 1); });
+    gate.wait_for(1);
+    if (!told_before) gate.lose();
+    std::thread other([&] { commit(second, 12); });
+    // A log that is right has the second wait for the first; one that is not needs a moment to be wrong.
+    for (int i = 0; i < 1000 && !second.over; ++i) std::this_thread::sleep_for(std::chrono::microseconds(50));
+    CHECK(second.acknowledged == 0);
+    gate.open();
+    one.join();
+    other.join();
+    for (auto const* out : {&first, &second}) {
+        CHECK(out->acknowledged == 0);
+        REQUIRE(out->failure);
+        CHECK((out->failure->kind == errc::io || out->failure->kind == errc::poisoned));
+    }
+    CHECK(log->durable_end() == durable);
+    CHECK_FALSE(log->sync_all());
+    CHECK(log->append(as_bytes("later")).error().kind == errc::poisoned);
+    CHECK(log->reserve(1).error().kind == errc::poisoned);
+    CHECK(log->durable_end() == durable);
 }
 
 }  // namespace
@@ -283,6 +377,42 @@ TEST_CASE("a log on a full disk refuses a record before any part of it has a pla
     fill_and_free<segmented_wal<>, true>();
     fill_and_free<segmented_wal<sync_each_commit>, false>();
     fill_and_free<segmented_wal<no_sync>, false>();
+}
+
+namespace {
+
+/// Records that are in the kernel alone, left by a process that was killed, or closed: a log that is opened shows them.
+template <class Policy>
+void shown_is_kept() {
+    for (bool const closed : {false, true}) {
+        CAPTURE(Policy::name);
+        CAPTURE(closed);
+        using log_type = typename segmented_wal<Policy>::template log<simulated_files>;
+        auto o         = options;
+        o.interval_ns  = ~std::uint64_t{0};
+        simulated_files         disk;
+        std::optional<log_type> before(*log_type::open(disk, "log", o));
+        REQUIRE(before->replay({0}, ignore));
+        for (int i = 0; i < 20; ++i)
+            REQUIRE(before->sync(*before->append(as_bytes(std::string(700, 'r'))), durability::to_kernel));
+        if (closed) before.reset();
+        auto       after = log_type::open(disk, "log", o);
+        auto const shown = after->replay({0}, ignore);
+        REQUIRE_MESSAGE(shown, shown.error().message);
+        CHECK(shown->records == 20);
+        auto       left = log_type::open(disk.after_power_loss(simulated_files::kept::nothing), "log", o);
+        auto const kept = left->replay({0}, ignore);
+        REQUIRE_MESSAGE(kept, kept.error().message);
+        CHECK(kept->records == 20);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("what a log has shown at opening is there after a power loss, though it was in the kernel alone before") {
+    shown_is_kept<no_sync>();
+    shown_is_kept<sync_interval>();
+    shown_is_kept<as_asked>();
 }
 
 TEST_CASE("appends of several threads on a full disk are each taken or refused, and none is lost") {
@@ -328,6 +458,16 @@ TEST_CASE("commits begin writes of their own while few are under way, and those 
 
 TEST_CASE("with one write under way at a time, commits that wait for it share the next") {
     commits_share<sync_each_commit>(1, 8);
+}
+
+TEST_CASE("a sync that fails beside another sync acknowledges nobody, whichever of the two the kernel tells") {
+    for (bool const told_before : {false, true}) {
+        lost_beside_another_sync<group_commit>(told_before);
+        lost_beside_another_sync<sync_each_commit>(told_before);
+        lost_beside_another_sync<sync_interval>(told_before);
+        lost_beside_another_sync<no_sync>(told_before);
+        lost_beside_another_sync<as_asked>(told_before);
+    }
 }
 
 TEST_CASE(

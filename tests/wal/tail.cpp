@@ -221,6 +221,14 @@ TEST_CASE("in the process that writes, what is in the kernel alone is not there 
     CHECK(text_of(tail) == "nothing yet");
     REQUIRE(log->sync_all());
     CHECK(text_of(tail) == "second");
+    // who says that it is durable may stop within a record
+    add(*log, "third");
+    lsn  known = {log->end().value - 8};
+    auto again = *wal_tail<memory_files>::open(fs, "/log", tail.position(),
+                                               {.identity = 8, .durable_end = [&] { return known; }});
+    CHECK(text_of(again) == "nothing yet");
+    known = log->end();
+    CHECK(text_of(again) == "third");
 }
 
 TEST_CASE("damage is told from a record that is not there yet, from inside and from outside") {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tenon/core/contract.hpp"
+#include "tenon/core/sync_turns.hpp"
 #include "tenon/file/archetype.hpp"
 #include "tenon/file/concept.hpp"
 
@@ -11,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -29,7 +31,7 @@ inline void expect_whole_blocks(std::size_t block, std::uint64_t offset, byte_vi
 
 /// cached_writes<File> - a direct file made of an ordinary one: a flushed write is write_at and sync.
 ///
-/// Guarantee   as the concept, in blocks of 4096 bytes, mode() is cached.
+/// Guarantee   as the concept, in blocks of 4096 bytes, mode() is cached. After a sync that failed no flushed write succeeds.
 /// Use when    a file system has no better way to the medium, or no medium.
 template <file File>
 class cached_writes {
@@ -41,13 +43,16 @@ public:
     result<void> write(std::uint64_t offset, byte_view bytes, flush f) {
         detail::expect_whole_blocks(block_bytes(), offset, bytes);
         auto done = file_.write_at(offset, bytes);
-        return done && f == flush::yes ? file_.sync() : done;
+        return done && f == flush::yes ? sync() : done;
     }
-    result<void> sync() { return file_.sync(); }
-    std::string  path() const { return file_.path(); }
+    result<void> sync() {
+        return turns_->take(path(), [this] { return file_.sync(); });
+    }
+    std::string path() const { return file_.path(); }
 
 private:
-    File file_;
+    File                                file_;
+    std::unique_ptr<detail::sync_turns> turns_ = std::make_unique<detail::sync_turns>();  // so that the file can move
 };
 
 /// inline_queue<Direct> - does each write while it is submitted; completions come in that order.

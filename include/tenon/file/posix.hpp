@@ -288,7 +288,7 @@ struct posix_files {
     class direct_file {
     public:
         std::size_t block_bytes() const noexcept { return block_; }
-        write_mode  mode() const noexcept { return mode_->load(std::memory_order_relaxed); }
+        write_mode  mode() const noexcept { return shared_->mode.load(std::memory_order_relaxed); }
 
         result<void> write(std::uint64_t offset, byte_view bytes, flush f) {
             detail::expect_whole_blocks(block_, offset, bytes);
@@ -304,7 +304,7 @@ struct posix_files {
                         return detail::posix_failure(code, "cannot write " + file_.extent(offset, bytes.size()));
                     if (auto const flags = ::fcntl(file_.fd_, F_GETFL); flags >= 0)
                         ::fcntl(file_.fd_, F_SETFL, flags & ~O_DIRECT);
-                    mode_->store(write_mode::cached, std::memory_order_relaxed);  // and write it that way below
+                    shared_->mode.store(write_mode::cached, std::memory_order_relaxed);  // and write it that way below
                     break;
                 }
                 offset += static_cast<std::uint64_t>(put);
@@ -313,9 +313,11 @@ struct posix_files {
             }
 #endif
             if (auto done = file_.write_at(offset, bytes); !done) return done;
-            return f == flush::yes ? file_.sync() : result<void>{};
+            return f == flush::yes ? sync() : result<void>{};
         }
-        result<void>       sync() { return file_.sync(); }
+        result<void> sync() {
+            return shared_->turns.take(path(), [this] { return file_.sync(); });
+        }
         std::string const& path() const noexcept { return file_.path(); }
         /// The open descriptor; it stays this object's, do not close it.
         int descriptor() const noexcept { return file_.descriptor(); }
@@ -323,11 +325,16 @@ struct posix_files {
     private:
         friend struct posix_files;
         direct_file(file f, std::size_t block, write_mode m)
-            : file_(std::move(f)), block_(block), mode_(std::make_unique<std::atomic<write_mode>>(m)) {}
+            : file_(std::move(f)), block_(block), shared_(std::make_unique<shared>(m)) {}
 
-        file                                     file_;
-        std::size_t                              block_;
-        std::unique_ptr<std::atomic<write_mode>> mode_;  // on the heap, so that the file can move
+        struct shared {
+            explicit shared(write_mode m) : mode(m) {}
+            std::atomic<write_mode> mode;
+            detail::sync_turns      turns;
+        };
+        file                    file_;
+        std::size_t             block_;
+        std::unique_ptr<shared> shared_;  // on the heap, so that the file can move
     };
     using write_queue = pooled_queue<direct_file>;
 

@@ -41,7 +41,7 @@ struct heap_reader {
 /// file_store - extents in one file, each read copied into a 64-byte-aligned heap buffer.
 ///
 /// Maps        extent -> its bytes, by pread into memory that the extent_view owns.
-/// Units       GrowBytes: the least step by which the file grows; an eighth of the file when that is more.
+/// Units       GrowBytes: the least step by which the file grows; a 64th of what is in use when that is more, a GiB at most.
 /// Guarantee   a crash leaves the old root or the new one, each with all that was synced before it.
 ///             Views stay whole also when the file is cut short by another program.
 /// Cost        read: one allocation, one pread. write: one pwrite, O(log extents). publish: two syncs.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tenon/core/block_buffer.hpp"
+#include "tenon/core/sync_turns.hpp"
 #include "tenon/wal/recovery.hpp"
 
 #include <algorithm>
@@ -192,20 +193,17 @@ public:
         }
     }
     /// Everything that was written in [from, upto) is on the medium afterwards; of segments that were released meanwhile it was before. One
-    /// sync at a time, and after one that failed all others fail: the kernel tells of a lost page once, to whom asks first.
+    /// sync at a time, and after one that failed all others fail.
     result<void> sync(std::uint64_t from, std::uint64_t upto) {
-        std::lock_guard const one(syncing_);
-        while (from < upto) {
-            if (sync_lost_) return fail(errc::io, "an earlier sync of this log has failed");
-            auto const in = open_from_or_behind(from);
-            if (!in || in->info.start >= upto) return {};
-            if (auto done = in->file.sync(); !done) {
-                sync_lost_ = true;
-                return done;
+        return turns_.take(directory_, [&]() -> result<void> {
+            while (from < upto) {
+                auto const in = open_from_or_behind(from);
+                if (!in || in->info.start >= upto) return {};
+                if (auto done = in->file.sync(); !done) return done;
+                from = in->info.limit();
             }
-            from = in->info.limit();
-        }
-        return {};
+            return {};
+        });
     }
     /// Of the segment that holds an LSN, which is open.
     std::uint64_t start_of(std::uint64_t at) const { return open_at(at)->info.start; }
@@ -426,12 +424,11 @@ private:
     std::vector<wal_segment>   left_;    // released, and named still
     std::vector<std::string>   spares_;
     std::uint64_t              next_spare_ = 0;
-    std::mutex                 syncing_;            // guards sync_lost_
-    bool                       sync_lost_ = false;  // a sync of records has failed
-    bool                       settled_   = true;   // the directory holds on the medium what was found in it
-    std::optional<error>       broken_;             // a sync has failed
-    mutable std::mutex         mutex_;              // for changes of what follows; making_ is enough to read it
-    std::vector<wal_segment>   segments_;           // sorted by start
+    sync_turns                 turns_;           // of syncs of records
+    bool                       settled_ = true;  // the directory holds on the medium what was found in it
+    std::optional<error>       broken_;          // a sync has failed
+    mutable std::mutex         mutex_;           // for changes of what follows; making_ is enough to read it
+    std::vector<wal_segment>   segments_;        // sorted by start
     std::vector<open_pointer>  open_;
     std::atomic<std::uint64_t> limit_{0};
     std::atomic<int>           in_need_{0};  // callers that wait for a segment
