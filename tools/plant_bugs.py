@@ -36,7 +36,8 @@ TESTS = {
     "tail": ["wal/tail.cpp"],
     "pages": ["page_store/page_file.cpp", "page_store/readers.cpp", "page_store/space.cpp", "page_store/buffered.cpp",
               "page_store/conformance.cpp"],
-    "engine": ["database/behaviour.cpp", "database/isolation.cpp", "database/replay.cpp", "crash/plain_stores.cpp"],
+    "engine": ["database/behaviour.cpp", "database/isolation.cpp", "database/replay.cpp", "crash/plain_stores.cpp",
+               "crash/allocations.cpp+crash/heap.cpp"],
     "axioms": ["wal/conformance.cpp"],
     "lz4": ["wal/codecs.cpp"],
     "files": ["file/posix.cpp", "file/direct.cpp", "wal/failures.cpp", "crash/interrupted.cpp+crash/calls.cpp"],
@@ -172,7 +173,6 @@ BUGS = {
         ("branchless: an empty window is read", "return at + (n == 1 && keys[at] < k ? 1 : 0);", "return at + ((n == 1 || PLANTED) && keys[at] < k ? 1 : 0);"),
         ("branchy: <= for <", "if (keys[middle] < k) first = middle + 1;", "if (PLANTED ? !(k < keys[middle]) : keys[middle] < k) first = middle + 1;"),
         ("simd_line: a whole line behind the end", "for (; n >= line; n -= line) {", "for (; PLANTED ? n > 0 : n >= line; n = n > line ? n - line : 0) {"),
-        ("simd_line: does not stop in its line", "if (less < line) return at;", "if (less < line && !PLANTED) return at;"),
         ("exponential: never goes back", "while (high >= first + step && !(keys[high - step] < k)) high -= step, step *= 2;", "while (!PLANTED && high >= first + step && !(keys[high - step] < k)) high -= step, step *= 2;"),
         ("exponential: steps over the end", "while (low + step <= last && keys[low + step - 1] < k)", "while ((PLANTED || low + step <= last) && keys[low + step - 1] < k)"),
         ("interpolation: trusts its margin below", "if (last - first > margin && keys[last - margin] < k) first = last - margin;", "if (last - first > margin && (PLANTED || keys[last - margin] < k)) first = last - margin;"),
@@ -365,6 +365,7 @@ BUGS = {
         ("tables that were queried are not validated", "if (reads.scanned[T] && std::get<T>(table_last_) > base.at)", "if (!PLANTED && reads.scanned[T] && std::get<T>(table_last_) > base.at)"),
         ("a dropped tombstone hides a conflict", "else changed = *before && !*now;", "else changed = *before && !*now && !PLANTED;"),
         ("rows that are replaced count twice", "--t.rows;", "if (!PLANTED) --t.rows;"),
+        ("a memtable counts as frozen though there was no memory for it", "detail::unless_done in_part([this] { generations_.pop_back(); });", "detail::unless_done in_part([this] { if (!PLANTED) generations_.pop_back(); });"),
         ("a full memtable is not flushed", "if (active_bytes(*state) >= options_.memtable_bytes.value) freeze();", "if (active_bytes(*state) >= options_.memtable_bytes.value && !PLANTED) freeze();"),
     ]),
     "page_store/checksummed.hpp": ("pages", [
@@ -674,7 +675,7 @@ class Programs:
                 if code != 0:
                     sys.exit(f"{names}: without a bug: {reason(code, text)}")
                 used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-                self.made[names] = program, 30 + 10 * int(used)
+                self.made[names] = program, 15 + 3 * int(used)
             return self.made[names]
 
     @staticmethod

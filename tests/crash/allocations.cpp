@@ -207,6 +207,64 @@ TEST_CASE("every allocation fails in turn: an error or std::bad_alloc, nothing l
     CHECK(open_files() == files);
 }
 
+TEST_CASE("every allocation of a flush fails in turn: it can be made again, or the database asks to be opened again") {
+    fast_directory const folder;
+    auto const           open = [&] {
+        auto o         = options_of<starved_db>(tenon::posix_files{}, 0);
+        o.merge_fan_in = 0;
+        auto db        = tenon::open<starved_db>(folder.path.string() + "/db", o);
+        REQUIRE_MESSAGE(db, db.error().message);
+        return std::make_unique<starved_db>(*std::move(db));
+    };
+    auto       db  = open();
+    auto const put = [&](std::uint64_t id, std::int64_t n) {
+        auto tx = db->begin();
+        REQUIRE(tx.upsert(stop{id, "stop", n, {1, 2}, {3, 4}}));
+        return tx.commit();
+    };
+    auto const holds = [&](std::uint64_t id, std::int64_t n) {
+        auto const row = db->snapshot().get<stop>(id);
+        return row && *row && (*row)->visitors == n;
+    };
+    std::uint64_t again = 0, reopened = 0;
+    heap.lasting = false;
+    for (std::int64_t n = 1;; ++n) {
+        CAPTURE(n);
+        REQUIRE(put(1, n));
+        heap.count = heap.struck = 0;
+        heap.fails               = static_cast<std::uint64_t>(n);
+        auto const done          = attempt([&] { return db->flush(); });
+        heap.fails               = 0;
+        if (heap.struck == 0) {
+            REQUIRE(done.clean());
+            break;
+        }
+        REQUIRE(holds(1, n));
+        if (!done.clean()) {
+            if (done.failed) REQUIRE(done.why.kind == tenon::errc::full);
+            auto const more = put(2, n);
+            if (!more) {
+                REQUIRE(more.error().kind == tenon::errc::poisoned);
+                db.reset();
+                db = open();
+                REQUIRE(put(2, n));
+                ++reopened;
+            } else {
+                REQUIRE(db->flush());
+                ++again;
+            }
+            REQUIRE(holds(2, n));
+        }
+        REQUIRE(holds(1, n));
+        if (n % 16 == 0) REQUIRE(db->compact());
+    }
+    MESSAGE(again, " flushes made again, ", reopened, " databases opened again");
+    CHECK(again > 100);
+    CHECK(reopened > 0);
+    auto const whole = db->verify();
+    CHECK_MESSAGE(whole, whole.error().message);
+}
+
 TEST_CASE(
     "every allocation of an append fails in turn: it is refused as full, the log goes on and takes it afterwards") {
     std::uint64_t struck = 0;

@@ -106,6 +106,49 @@ TEST_CASE("every flipped bit of a small log gives an error or a correct prefix")
     CHECK(read_back(fs).records == all);
 }
 
+TEST_CASE("every flipped bit of the last record of a log that was not closed is reported") {
+    for (bool const apart :
+         {false, true}) {  // right behind the record before, or in the next block, as that one was under way
+        CAPTURE(apart);
+        memory_files fs;
+        auto         roomy   = options;
+        roomy.segment_bytes  = {32768};
+        std::uint64_t begins = 0, end = 0;
+        {
+            auto log = log_type::open(fs, "/log", roomy);
+            REQUIRE(log->replay({0}, [](lsn, byte_view) { return result<void>{}; }));
+            std::string const record(21, 'r');
+            for (int i = 0; i < 2; ++i) {
+                begins = log->end().value;
+                REQUIRE((apart ? log->append(as_bytes(record), [](auto const&) {}) : log->append(as_bytes(record))));
+                if (!apart) REQUIRE(log->sync_all());
+            }
+            REQUIRE(log->sync_all());
+            end = log->end().value;
+            if (apart) begins = (begins + 4095) / 4096 * 4096;
+            REQUIRE(end == begins + 48);
+        }
+        unclose(fs, end);
+        auto const all = read_back(fs);
+        REQUIRE(all.records.size() == 2);
+        REQUIRE(all.seen.truncated_bytes == 0);
+        auto const was = content(fs, first);
+        for (auto at = 4096 + begins; at < 4096 + end; ++at) {
+            for (int bit = 0; bit < 8; ++bit) {
+                CAPTURE(at);
+                CAPTURE(bit);
+                auto const wrong = was[at] ^ static_cast<std::byte>(1 << bit);
+                overwrite(fs, first, at, {&wrong, 1});
+                auto const got = read_back(fs);
+                REQUIRE_FALSE(got.failed);
+                CHECK(is_prefix(got.records, all.records));
+                if (got.records.size() < 2) CHECK(got.seen.truncated_bytes > 0);
+                overwrite(fs, first, at, {&was[at], 1});
+            }
+        }
+    }
+}
+
 TEST_CASE("a segment that was cut anywhere is an error") {
     memory_files fs;
     write_log(fs, 6, 21, true);

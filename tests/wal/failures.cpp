@@ -69,9 +69,10 @@ struct gated_files {
             std::lock_guard const hold(mutex);
             lost = true;
         }
-        void wait_for(int n) {
+        /// False: they do not come.
+        bool wait_for(int n) {
             std::unique_lock hold(mutex);
-            changed.wait(hold, [&] { return waiting == n; });
+            return changed.wait_for(hold, std::chrono::minutes(1), [&] { return waiting == n; });
         }
     };
     using policy_axis                      = axis::file;
@@ -304,7 +305,7 @@ void commits_share(int at_once, int then) {
     };
     for (int t = 1; t <= at_once; ++t) {
         threads.emplace_back(commit);
-        gate.wait_for(t);
+        REQUIRE(gate.wait_for(t));
     }
     for (int t = 0; t < then; ++t) threads.emplace_back(commit);
     while (log->stats().appended_records < static_cast<std::uint64_t>(at_once + then)) std::this_thread::yield();
@@ -349,7 +350,7 @@ void lost_beside_another_sync(bool told_before) {
         out.over = true;
     };
     std::thread one([&] { commit(first, 1); });
-    gate.wait_for(1);
+    REQUIRE(gate.wait_for(1));
     if (!told_before) gate.lose();
     std::thread other([&] { commit(second, 12); });
     // A log that is right has the second wait for the first; one that is not needs a moment to be wrong.
@@ -384,27 +385,29 @@ namespace {
 /// Records that are in the kernel alone, left by a process that was killed, or closed: a log that is opened shows them.
 template <class Policy>
 void shown_is_kept() {
-    for (bool const closed : {false, true}) {
-        CAPTURE(Policy::name);
-        CAPTURE(closed);
-        using log_type = typename segmented_wal<Policy>::template log<simulated_files>;
-        auto o         = options;
-        o.interval_ns  = ~std::uint64_t{0};
-        simulated_files         disk;
-        std::optional<log_type> before(*log_type::open(disk, "log", o));
-        REQUIRE(before->replay({0}, ignore));
-        for (int i = 0; i < 20; ++i)
-            REQUIRE(before->sync(*before->append(as_bytes(std::string(700, 'r'))), durability::to_kernel));
-        if (closed) before.reset();
-        auto       after = log_type::open(disk, "log", o);
-        auto const shown = after->replay({0}, ignore);
-        REQUIRE_MESSAGE(shown, shown.error().message);
-        CHECK(shown->records == 20);
-        auto       left = log_type::open(disk.after_power_loss(simulated_files::kept::nothing), "log", o);
-        auto const kept = left->replay({0}, ignore);
-        REQUIRE_MESSAGE(kept, kept.error().message);
-        CHECK(kept->records == 20);
-    }
+    for (bool const closed : {false, true})
+        for (std::size_t n = 25; n < 40; ++n) {  // within a segment, over its end, within the next
+            CAPTURE(Policy::name);
+            CAPTURE(closed);
+            CAPTURE(n);
+            using log_type = typename segmented_wal<Policy>::template log<simulated_files>;
+            auto o         = options;
+            o.interval_ns  = ~std::uint64_t{0};
+            simulated_files         disk;
+            std::optional<log_type> before(*log_type::open(disk, "log", o));
+            REQUIRE(before->replay({0}, ignore));
+            for (std::size_t i = 0; i < n; ++i)
+                REQUIRE(before->sync(*before->append(as_bytes(std::string(100, 'r'))), durability::to_kernel));
+            if (closed) before.reset();
+            auto       after = log_type::open(disk, "log", o);
+            auto const shown = after->replay({0}, ignore);
+            REQUIRE_MESSAGE(shown, shown.error().message);
+            CHECK(shown->records == n);
+            auto       left = log_type::open(disk.after_power_loss(simulated_files::kept::nothing), "log", o);
+            auto const kept = left->replay({0}, ignore);
+            REQUIRE_MESSAGE(kept, kept.error().message);
+            CHECK(kept->records == n);
+        }
 }
 
 }  // namespace

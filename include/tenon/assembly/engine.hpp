@@ -682,7 +682,9 @@ private:
             },
             *next);
         generations_.push_back({log_->end(), last_, last_totals_});
+        detail::unless_done in_part([this] { generations_.pop_back(); });
         install(std::move(next));
+        in_part.done();
     }
 
     /// Writes frozen memtables as runs, oldest first, a root for each generation.

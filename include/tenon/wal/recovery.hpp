@@ -149,13 +149,16 @@ struct wal_found {
     std::uint64_t end() const noexcept { return frame.lsn() + wal_frame_bytes(frame.stored()); }
 };
 
-/// The frame at `at` when it is whole and made for this place; whether it belongs to the chain is not judged.
+/// The frame at `at` when it is whole and made for this place; whether it belongs to the chain is not judged. `place`: instead of what
+/// it says of its place.
 template <class FS>
-result<std::optional<wal_found>> wal_frame_at(wal_stream<FS>& in, std::uint64_t at, std::uint32_t seed) {
+result<std::optional<wal_found>> wal_frame_at(wal_stream<FS>& in, std::uint64_t at, std::uint32_t seed,
+                                              std::optional<std::uint64_t> place = {}) {
     if (at > in.limit() || in.limit() - at < sizeof(wal_frame)) return std::nullopt;
     auto bytes = in.get(at, sizeof(wal_frame));
     if (!bytes) return fail(std::move(bytes).error());
-    auto const frame = load<wal_frame>(bytes->data());
+    auto frame = load<wal_frame>(bytes->data());
+    if (place) frame.place = *place;
     if (frame.lsn() != at || frame.pad() > at || frame.stored() > wal_max_record_bytes ||
         wal_frame_bytes(frame.stored()) > in.limit() - at)
         return std::nullopt;
@@ -209,6 +212,13 @@ result<wal_tail> wal_scan_tail(wal_stream<FS>& in, std::vector<wal_segment> cons
     wal_tail            tail{.end = end};
     std::uint64_t const block  = 1u << 16;
     std::uint64_t       budget = 64 * (in.limit() - end) + (1u << 20);  // a crafted file must not take for ever
+    for (auto const at :
+         {end,
+          wal_block_up(end)}) {  // where nothing but the place is damaged, the last record would be lost in silence
+        auto const moved = wal_frame_at(in, at, seed, wal_place(at, at - end));
+        if (!moved) return fail(moved.error());
+        if (*moved) tail.end = std::max(tail.end, (*moved)->end());
+    }
     for (std::uint64_t at = end; in.limit() - at >= sizeof(wal_frame);) {
         // find the next place whose LSN field is right without asking for each frame alone
         auto const n     = std::min(block, in.limit() - at);
