@@ -25,4 +25,5 @@ struct call_storm {
         calls.on                            = true;
     }
     ~call_storm() { calls.on = false; }
+    bool felt() const { return calls.interrupted > 50; }
 };
