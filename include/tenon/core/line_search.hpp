@@ -17,7 +17,7 @@
 /// line_search - counting in a cache line, with the vector instructions that the compiler's flags allow.
 ///
 /// Guarantee   the same answers whatever the flags: values are compared, nothing is rounded.
-/// Cost        with AVX-512 three instructions a line; with AVX2 about ten; else two for each value.
+/// Cost        with AVX-512 three instructions a line, five for two lines of unsigned words; with AVX2 about ten; else two for each value.
 /// Threads     pure functions; memory is read, never past the n values.
 namespace tenon {
 inline namespace TENON_SIMD_FLAGS {
@@ -70,6 +70,20 @@ inline unsigned line_less(K const* p, K const& k) noexcept {
         for (std::size_t i = 0; i < line_keys<K>; ++i) less += p[i] < k ? 1u : 0u;
         return less;
     }
+}
+
+/// How many of the values at p and of those at q are less than k.
+template <class K>
+inline unsigned lines_less(K const* p, K const* q, K const& k) noexcept {
+#if defined(__AVX512F__) && defined(__AVX512BW__)
+    if constexpr (std::unsigned_integral<K> && sizeof(K) == 8) {
+        auto const key = _mm512_set1_epi64(static_cast<long long>(k));
+        auto const two = _mm512_kunpackb(_mm512_cmpgt_epu64_mask(key, _mm512_loadu_si512(q)),
+                                         _mm512_cmpgt_epu64_mask(key, _mm512_loadu_si512(p)));
+        return static_cast<unsigned>(std::popcount(std::uint64_t{_cvtmask16_u32(two)}));
+    }
+#endif
+    return line_less(p, k) + line_less(q, k);
 }
 
 /// The same for n <= line_keys<K> values; nothing behind them is read.

@@ -92,7 +92,7 @@ public:
     /// has.
     template <unsigned Levels>
     [[gnu::always_inline]] std::uint64_t lower_of(std::uint64_t p) const noexcept {
-        return below<Levels - 1>(0, p);
+        return below<Levels, Levels - 1>(0, p);
     }
     /// Number of separators not greater than p.
     std::uint64_t upper(std::uint64_t p) const noexcept {
@@ -125,7 +125,13 @@ public:
     std::span<std::uint64_t const> separators() const noexcept { return {layers_[0], static_cast<std::size_t>(size_)}; }
 
 private:
-    static constexpr unsigned max_levels = 22;
+    static constexpr unsigned max_levels   = 22;
+    static constexpr unsigned fixed_levels = 6;  ///< from the top: each stands behind the room of those above it, as if they were full
+
+    /// Words before a level of a fixed place, which has at most 8^depth nodes.
+    static constexpr std::uint64_t place(unsigned depth) noexcept {
+        return ((std::uint64_t{fan_out} << (3 * depth)) - fan_out) / (fan_out - 1);
+    }
 
     struct layer {
         std::uint64_t first = 0;  ///< words before it
@@ -141,8 +147,12 @@ private:
             layers[levels++].words = words;
             if (nodes_for(words) == 1) break;
         }
-        for (unsigned level = levels - 1; level > 0; --level)
-            layers[level - 1].first = layers[level].first + nodes_for(layers[level].words) * fan_out;
+        for (unsigned level = levels - 1; level > 0; --level) {
+            auto const depth        = levels - level;  // of the level below
+            layers[level - 1].first = depth < fixed_levels
+                                          ? place(depth)
+                                          : layers[level].first + nodes_for(layers[level].words) * fan_out;
+        }
         return out;
     }
 
@@ -150,17 +160,18 @@ private:
     std::uint64_t rank(unsigned level, std::uint64_t first, std::uint64_t p) const noexcept {
         return first + line_less(layers_[level] + first, p);
     }
-    /// lower() from the node of `Level` that begins at `first`.
-    template <unsigned Level>
+    /// lower() from the node of `Level` that begins at `first`. A fixed place saves the load of where the level is.
+    template <unsigned Levels, unsigned Level>
     [[gnu::always_inline]] std::uint64_t below(std::uint64_t first, std::uint64_t p) const noexcept {
-        auto at = rank(Level, first, p);
+        constexpr auto depth = Levels - 1 - Level;
+        auto           at    = first + line_less((depth < fixed_levels ? words_ + place(depth) : layers_[Level]) + first, p);
         if constexpr (Level == 0) return at;
         else {
             at *= fan_out;
 #if defined(__GNUC__)
             __asm__("" : "+r"(at));  // GCC would multiply twice, once for each use of it
 #endif
-            return below<Level - 1>(at, p);
+            return below<Levels, Level - 1>(at, p);
         }
     }
 

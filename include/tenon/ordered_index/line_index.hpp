@@ -237,15 +237,15 @@ public:
     [[gnu::always_inline]] std::uint64_t lower_bound(Key const& k) const {
         auto const p = space_(k);
         if constexpr (Policy::thresholds == node_kind::bits) {
-            std::uint64_t at = 0;
-            if (way_ == way::tree_of_6) at = tree_.template lower_of<6>(p);
-            else if (way_ == way::tree_of_5) at = tree_.template lower_of<5>(p);
-            else if (way_ == way::router) at = by_router(p);
-            else return search(p, k);
-            return in_bits(at, p, k);
-        } else {
-            return search(p, k);
+            if (way_ == way::tree_of_6) return in_bits(tree_.template lower_of<6>(p), p, k);
+            if (way_ == way::tree_of_5) return in_bits(tree_.template lower_of<5>(p), p, k);
+            if (way_ == way::router) {
+                auto const first = router_.first(p);
+                if (first != radix_router::ask_tree) [[likely]]
+                    return in_bits(first + tree_.less_of_eight(first, p), p, k);
+            }
         }
+        return search(p, k);
     }
     /// The positions that lower_bound(k) may have by the model alone; size() stands for "after the last".
     position_range window(Key const& k) const {
@@ -332,15 +332,25 @@ private:
     }
     std::uint64_t by_router(std::uint64_t p) const noexcept {
         auto const first = router_.first(p);
-        if (first == radix_router::ask_tree) [[unlikely]]
-            return by_tree(p);
-        return first + tree_.less_of_eight(first, p);
+        return first == radix_router::ask_tree ? tree_.lower(p) : first + tree_.less_of_eight(first, p);
     }
-    [[gnu::noinline, gnu::cold]] std::uint64_t by_tree(std::uint64_t p) const noexcept { return tree_.lower(p); }
 
     /// lower_bound() from the number of a node of bits.
-    std::uint64_t in_bits(std::uint64_t at, std::uint64_t p, Key const& k) const {
-        return finish_near(find_lines<node_kind::bits>(node(at), p), k);
+    [[gnu::always_inline]] std::uint64_t in_bits(std::uint64_t at, std::uint64_t p, Key const& k) const {
+        auto const& n     = node(at);
+        auto const  scale = n.scale();
+        if (scale == 0) [[unlikely]]
+            return in_words(n, p, k);
+        auto const lines = detail::node_bits_lines(n, scale, p);
+        auto const line  = lines.first - whole_, first = line * layout::line;
+        if (line >= inner_) [[unlikely]]
+            return finish_at_edge({line + whole_, line + whole_ + lines.more}, k);
+        if constexpr (!by_lines) return searched(first + whole_ * layout::line, first + (whole_ + lines.more) * layout::line, k);
+        auto const* const at_line = reinterpret_cast<Key const*>(line_whole_) + first;
+        return checked(first_whole_ + first + less_in(at_line, lines.more, k), k);
+    }
+    [[gnu::noinline, gnu::cold]] std::uint64_t in_words(line_node const& n, std::uint64_t p, Key const& k) const {
+        return finish_one(n.start() + detail::node_words_less(n, p), k);
     }
     /// lower_bound() by any way.
     [[gnu::noinline]] std::uint64_t search(std::uint64_t p, Key const& k) const {
@@ -362,6 +372,12 @@ private:
     static unsigned less_in(Key const* line, Key const& k) {
         if constexpr (layout::line == line_keys<Key>) return line_less(line, k);
         else return some_less(line, layout::line, k);
+    }
+    /// How many keys of a line, and with `more` == 1 of the one behind it, are less. Both are read in any case, with 0 the same one twice.
+    static unsigned less_in(Key const* line, std::uint64_t more, Key const& k) {
+        auto const* const next = line + more * layout::line;
+        if constexpr (layout::line == line_keys<Key>) return lines_less(line, next, k) >> (more ^ 1);
+        else return (less_in(line, k) + less_in(next, k)) >> (more ^ 1);
     }
     /// By number, because line 0 may begin before the keys.
     void prefetch_line(std::uint64_t line) const noexcept {
@@ -387,17 +403,6 @@ private:
         auto const less     = less_at(first, k);
         auto const in_first = first + less, in_second = second + less_at(second, k);
         return checked(in_first + (in_second - in_first) * (less / layout::line) - layout_.lead, k);
-    }
-    /// The same for a line and perhaps the one behind it.
-    std::uint64_t finish_near(line_pair lines, Key const& k) const {
-        auto const line = lines.first - whole_;
-        if (line >= inner_) [[unlikely]]
-            return finish_at_edge(lines, k);
-        auto const behind = lines.second - lines.first, first = line * layout::line;
-        if constexpr (!by_lines) return searched(lines.first * layout::line, lines.second * layout::line, k);
-        auto const* const at   = reinterpret_cast<Key const*>(line_whole_) + first;
-        auto const        more = less_in(at + behind * layout::line, k) & (0u - static_cast<unsigned>(behind));
-        return checked(first_whole_ + first + less_in(at, k) + more, k);
     }
     /// The same for one line.
     std::uint64_t finish_one(std::uint64_t line, Key const& k) const {

@@ -57,7 +57,7 @@ struct line_node {
     std::array<std::byte, 48> thresholds{};  ///< of bytes: 6 bytes of marks before them
 
     std::uint64_t start() const noexcept { return meta >> 16; }
-    unsigned      scale() const noexcept { return static_cast<unsigned>(meta >> 6 & 0x3ffu); }
+    unsigned      scale() const noexcept { return static_cast<unsigned>(meta & 0xffffu) >> 6; }
     bool          of_words(node_kind index) const noexcept {
         return index == node_kind::bits ? scale() == 0 : (meta & 0x8000u) != 0;
     }
@@ -149,16 +149,18 @@ inline std::uint32_t node_bucket(std::uint64_t p, unsigned shift, std::uint64_t 
     return static_cast<std::uint16_t>(std::rotr(p, static_cast<int>(shift)) - origin) * scale >> 16;
 }
 
-/// The lines of a node of bits.
-inline line_pair node_bits_lines(line_node const& node, std::uint32_t scale, std::uint64_t p) noexcept {
+/// The lines of a node of bits: lower_bound stands in `first`, or, when `more` is 1 and all keys of `first` are less, in the one behind it.
+struct near_lines {
+    std::uint64_t first = 0, more = 0;
+};
+inline near_lines node_bits_lines(line_node const& node, std::uint32_t scale, std::uint64_t p) noexcept {
     auto const    bucket = node_bucket(p, node.shift(), node.base, scale);
     auto const*   at     = reinterpret_cast<std::byte const*>(&node);
     std::uint64_t word   = bucket / 64, bits;
     std::memcpy(&bits, at + 16 + 8 * word, 8);
     auto const from   = bits << bucket % 64;  // the bucket's own bit is the highest
     auto const behind = static_cast<std::uint64_t>(std::popcount(from));
-    auto const first  = node.start() + std::to_integer<std::uint64_t>(at[2 + word]) - behind;
-    return {first, first + (from >> 63)};
+    return {node.start() + std::to_integer<std::uint64_t>(at[2 + word]) - behind, from >> 63};
 }
 
 /// How many of the thresholds of a `words` node are less than p.
@@ -189,8 +191,10 @@ template <node_kind Kind>
 inline line_pair find_lines(line_node const& node, std::uint64_t p) noexcept {
     auto const start = node.start();
     if constexpr (Kind == node_kind::bits) {
-        if (auto const scale = node.scale(); scale != 0) [[likely]]
-            return detail::node_bits_lines(node, scale, p);
+        if (auto const scale = node.scale(); scale != 0) [[likely]] {
+            auto const lines = detail::node_bits_lines(node, scale, p);
+            return {lines.first, lines.first + lines.more};
+        }
     } else if (!node.of_words(Kind)) [[likely]] {
         auto const behind = detail::node_behind<Kind>(node, (p < node.base ? 0 : p - node.base) >> node.shift());
         return {start + detail::count_leading(behind.first), start + detail::count_leading(behind.second)};
