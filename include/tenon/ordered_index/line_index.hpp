@@ -227,9 +227,7 @@ public:
         out.line_0_      = reinterpret_cast<std::uintptr_t>(keys.data()) - h.lead * sizeof(Key);
         out.line_whole_  = out.line_0_ + out.whole_ * layout::line * sizeof(Key);
         out.first_whole_ = out.whole_ * layout::line - h.lead;
-        if (out.kind_ == node_kind::bits && out.router_.entries() > 0) out.way_ = way::router;
-        else if (out.kind_ == node_kind::bits && out.tree_.levels() == 6) out.way_ = way::tree_of_6;
-        else if (out.kind_ == node_kind::bits && out.tree_.levels() == 5) out.way_ = way::tree_of_5;
+        out.way_         = way_of(out.kind_, out.router_.entries() > 0 ? 0 : out.tree_.levels());
         return out;
     }
 
@@ -237,13 +235,23 @@ public:
     [[gnu::always_inline]] std::uint64_t lower_bound(Key const& k) const {
         auto const p = space_(k);
         if constexpr (Policy::thresholds == node_kind::bits) {
-            if (way_ == way::tree_of_6) return in_bits(tree_.template lower_of<6>(p), p, k);
-            if (way_ == way::tree_of_5) return in_bits(tree_.template lower_of<5>(p), p, k);
-            if (way_ == way::router) {
+            if (way_ == way_of(node_kind::bits, 6)) [[likely]]
+                return by_tree<node_kind::bits, 6>(p, k);
+            if (way_ == way_of(node_kind::bits, 5)) return by_tree<node_kind::bits, 5>(p, k);
+            if (way_ == way_of(node_kind::bits, 0)) {
                 auto const first = router_.first(p);
                 if (first != radix_router::ask_tree) [[likely]]
-                    return in_bits(first + tree_.less_of_eight(first, p), p, k);
+                    return in_node<node_kind::bits>(first + tree_.less_of_eight(first, p), p, k);
+                return search(p, k);
             }
+        }
+        if constexpr (Policy::thresholds == node_kind::bits || Policy::thresholds == node_kind::pairs) {
+            if (way_ == way_of(node_kind::pairs, 7)) return by_tree<node_kind::pairs, 7>(p, k);
+            if (way_ == way_of(node_kind::pairs, 6)) return by_tree<node_kind::pairs, 6>(p, k);
+        }
+        if constexpr (Policy::thresholds == node_kind::bits || Policy::thresholds == node_kind::words) {
+            if (way_ == way_of(node_kind::words, 8)) return by_tree<node_kind::words, 8>(p, k);
+            if (way_ == way_of(node_kind::words, 7)) return by_tree<node_kind::words, 7>(p, k);
         }
         return search(p, k);
     }
@@ -307,9 +315,11 @@ public:
 private:
     static constexpr std::size_t width = Policy::look_ups;
 
-    /// Ways of a look-up that are inlined where it is called: to nodes of bits by the router, or by a tree of five or six levels, as some 4 million
-    /// to 300 million keys have.
-    enum class way : std::uint8_t { any, router, tree_of_5, tree_of_6 };
+    /// A way to look up, by the kind of nodes and the levels of the tree, 0 for the router. lower_bound() has those inlined that 2 to 300 million
+    /// keys take; search() has all.
+    static constexpr std::uint8_t way_of(node_kind kind, unsigned levels) noexcept {
+        return static_cast<std::uint8_t>(static_cast<unsigned>(kind) << 5 | levels);
+    }
 
     /// Without nodes the router finds the line itself.
     bool has_nodes() const noexcept {
@@ -335,13 +345,20 @@ private:
         return first == radix_router::ask_tree ? tree_.lower(p) : first + tree_.less_of_eight(first, p);
     }
 
-    /// lower_bound() from the number of a node of bits.
-    [[gnu::always_inline]] std::uint64_t in_bits(std::uint64_t at, std::uint64_t p, Key const& k) const {
-        auto const& n     = node(at);
-        auto const  scale = n.scale();
-        if (scale == 0) [[unlikely]]
-            return in_words(n, p, k);
-        auto const lines = detail::node_bits_lines(n, scale, p);
+    template <node_kind Kind, unsigned Levels>
+    [[gnu::always_inline]] std::uint64_t by_tree(std::uint64_t p, Key const& k) const {
+        return in_node<Kind>(tree_.template lower_of<Levels>(p), p, k);
+    }
+    /// lower_bound() from what the tree or the router say: the number of a node of this kind, or, without nodes, of a line.
+    template <node_kind Kind>
+    [[gnu::always_inline]] std::uint64_t in_node(std::uint64_t at, std::uint64_t p, Key const& k) const {
+        if constexpr (Kind == node_kind::words) return finish_one(at, k);
+        else if (auto const& n = node(at); n.of_words(Kind)) [[unlikely]] return in_words(n, p, k);
+        else if constexpr (Kind == node_kind::bits) return in_bits(n, p, k);
+        else return finish(find_lines<Kind>(n, p), k);
+    }
+    [[gnu::always_inline]] std::uint64_t in_bits(line_node const& n, std::uint64_t p, Key const& k) const {
+        auto const lines = detail::node_bits_lines(n, n.scale(), p);
         auto const line  = lines.first - whole_, first = line * layout::line;
         if (line >= inner_) [[unlikely]]
             return finish_at_edge({line + whole_, line + whole_ + lines.more}, k);
@@ -356,7 +373,7 @@ private:
     [[gnu::noinline]] std::uint64_t search(std::uint64_t p, Key const& k) const {
         auto const at = route(p);
         if constexpr (Policy::thresholds == node_kind::bits)
-            if (kind_ == node_kind::bits) return in_bits(at, p, k);
+            if (kind_ == node_kind::bits) return in_node<node_kind::bits>(at, p, k);
         return has_nodes() ? finish(lines_of(at, p), k) : finish_one(at, k);
     }
 
@@ -499,7 +516,7 @@ private:
     std::uintptr_t   line_0_      = 0;            ///< where line 0 is, or would be: lead keys before the first
     std::uintptr_t   line_whole_  = 0;            ///< where line `whole_` is
     std::uint64_t    first_whole_ = 0;            ///< the position of its first key
-    way              way_         = way::any;
+    std::uint8_t     way_         = 0;
     std::uint64_t    model_bytes_ = 0;
     [[no_unique_address]] key_space<Key> space_;
 };
