@@ -59,6 +59,7 @@ constexpr char const* help =
   --svg DIR       writes plots: single.svg, latency.svg, batched.svg, build.svg, and size_SET.svg for each set
   --help          this text
 
+told the position is no index: it looks at the key at a position that it knows, below which none can go.
 Columns, in ns: build for each key; present, absent: look-ups in a loop, which the processor overlaps; fenced: each waits for the one before (x86);
 chained: the next key depends on the answer before; payload: present and then one word from an array at that position; batched: many keys in one call.
 B/key counts what is kept beyond the sorted keys. Every pass must give std::lower_bound's positions.
@@ -76,7 +77,7 @@ struct settings {
 struct data {
     std::string name, from;
     paged<u64>  keys, payload;  // behind the last key the greatest key, to the end of its line
-    paged<u64>  present, absent;
+    paged<u64>  present, absent, present_positions, absent_positions;
     std::size_t few            = 0;  ///< of the present keys, for latencies
     u64         present_digest = 0, absent_digest = 0, isolated_digest = 0, payload_digest = 0;
 
@@ -257,9 +258,46 @@ private:
 };
 
 template <class Structure>
-std::unique_ptr<subject> made_of(span keys) {
-    return std::make_unique<subject_of<Structure>>(keys);
+std::unique_ptr<subject> made_of(data const& d) {
+    return std::make_unique<subject_of<Structure>>(d.keys.view());
 }
+
+/// What no index can go below: it is told the positions, and looks at the key that stands there.
+class told_positions final : public subject {
+public:
+    std::size_t bytes() const override { return 0; }
+    bool        can(way how) const override { return how != payload && (how != fenced || has_fence); }
+    u64         pass(way how, data const& d) const override {
+        auto const by_absent = how == absent || how == batched_absent;
+        auto const positions = by_absent ? d.absent_positions.view() : d.present_positions.view();
+        auto const queries   = by_absent ? d.absent.view() : d.present.view();
+        auto const at = [&](std::size_t i) { return positions[i] + (d.keys[positions[i]] < queries[i] ? 1 : 0); };
+        u64        sum = 0;
+        if (how == batched || how == batched_absent) {
+            for (std::size_t from = 0; from < queries.size(); from += 64) {
+                auto const to = std::min(queries.size(), from + 64);
+                for (auto i = from; i < to; ++i) tenon::prefetch(&d.keys[positions[i]]);
+                for (auto i = from; i < to; ++i) sum += marked(at(i), i);
+            }
+        } else if (how == fenced) {
+            for (std::size_t i = 0; i < d.few; ++i) {
+                sum += marked(at(i), i);
+                fence();
+            }
+        } else if (how == chained) {
+            u64 volatile zero = 0;
+            u64 const nothing = zero;
+            for (u64 i = 0, before = 0; i < d.few; ++i) {
+                before = at(i + (before & nothing));
+                sum += marked(before, i);
+            }
+        } else {
+            for (std::size_t i = 0; i < queries.size(); ++i) sum += marked(at(i), i);
+        }
+        return sum;
+    }
+};
+std::unique_ptr<subject> made_of_told_positions(data const&) { return std::make_unique<told_positions>(); }
 
 data prepare(bench::key_source const& source, settings const& how) {
     data      d;
@@ -276,6 +314,13 @@ data prepare(bench::key_source const& source, settings const& how) {
     d.few = std::min(how.isolated, how.queries);
 
     std_lower_bound const obvious(d.keys.view());
+    auto const            positions_of = [&](span queries) {
+        paged<u64> out(queries.size());
+        std::transform(queries.begin(), queries.end(), out.begin(), [&](u64 k) { return obvious.lower_bound(k); });
+        return out;
+    };
+    d.present_positions    = positions_of(d.present.view());
+    d.absent_positions     = positions_of(d.absent.view());
     d.present_digest       = ask_all(obvious, d.present.view());
     d.absent_digest        = ask_all(obvious, d.absent.view());
     d.isolated_digest      = ask_all(obvious, d.isolated());
@@ -291,9 +336,9 @@ data prepare(bench::key_source const& source, settings const& how) {
 
 struct contestant {
     std::string name;
-    bool        ours_to_answer_for         = true;  ///< a wrong position ends the bench; else it is noted
-    std::size_t most_keys                  = ~std::size_t{0};
-    std::unique_ptr<subject> (*make)(span) = nullptr;
+    bool        ours_to_answer_for                = true;  ///< a wrong position ends the bench; else it is noted
+    std::size_t most_keys                         = ~std::size_t{0};
+    std::unique_ptr<subject> (*make)(data const&) = nullptr;
 };
 
 template <class Structure>
@@ -313,6 +358,7 @@ constexpr std::size_t map_keys = 10'000'000;  // a map of more is slower than an
 
 std::vector<contestant> contestants() {
     std::vector<contestant> out{
+        {"told the position", true, ~std::size_t{0}, &made_of_told_positions},
         peer<std_lower_bound>("std::lower_bound"),
         peer<eytzinger>("eytzinger", ~std::uint32_t{0} - 1),
         peer<simd_tree>("simd_tree"),
@@ -382,7 +428,7 @@ void build(entry& e, data const& d) {
         for (int i = 0; i < 2; ++i) {  // fast building twice: memory that is touched for the first time is slow
             e.made.reset();
             stopwatch const watch;
-            e.made             = e.who->make(d.keys.view());
+            e.made             = e.who->make(d);
             auto const seconds = watch.seconds();
             e.out.build        = std::fmin(e.out.build, seconds * 1e9 / n);
             if (seconds > 0.5) break;

@@ -36,6 +36,11 @@ TEST_CASE_TEMPLATE("a line counts what is less than a key", K, std::uint8_t, std
         for (K k : {any(), (*line)[random.below(line->size())], lim::lowest(), lim::max()}) {
             auto const expected = std::lower_bound(line->begin(), line->end(), k) - line->begin();
             CHECK(tenon::line_less(line->data(), k) == expected);
+            auto const other = std::make_unique<std::array<K, tenon::line_keys<K>>>(*line);
+            (*other)[0]      = lim::lowest();
+            CHECK(tenon::lines_less(line->data(), other->data(), k) ==
+                  tenon::line_less(line->data(), k) + tenon::line_less(other->data(), k));
+            CHECK(tenon::lines_less(line->data(), line->data(), k) == 2 * expected);
             auto const n = random.below(line->size() + 1);
             CHECK(tenon::some_less(line->data(), n, k) == std::min<std::size_t>(n, static_cast<std::size_t>(expected)));
         }

@@ -379,21 +379,65 @@ TEST_CASE_TEMPLATE("a model whose nodes are cut is refused, whatever length it s
     }
 }
 
+/// The places of a tree's levels from the top, by the words of docs/formats/hybrid.md: first number, numbers.
+std::vector<std::pair<std::size_t, std::size_t>> levels_of_tree(std::size_t n) {
+    std::vector<std::pair<std::size_t, std::size_t>> out{{0, n}};
+    while (out.back().second > 8) out.push_back({0, (out.back().second + 7) / 8 - 1});
+    std::reverse(out.begin(), out.end());
+    for (std::size_t d = 1, full = 8, behind = 0; d < out.size(); ++d, full *= 8) {
+        behind       = out[d - 1].first + (out[d - 1].second + 7) / 8 * 8;
+        out[d].first = d <= 5 ? out[d - 1].first + full : behind;
+    }
+    return out;
+}
+
+TEST_CASE("a tree counts what is less by every number of levels") {
+    constexpr u64 seed = 21;
+    CAPTURE(seed);
+    tenon::prng random(seed);
+    for (std::size_t n : {0u, 1u, 8u, 9u, 64u, 65u, 512u, 513u, 4'096u, 4'097u, 32'768u, 32'769u, 262'144u, 262'145u,
+                          2'097'152u, 2'097'153u}) {
+        CAPTURE(n);
+        std::vector<u64> separators(n);
+        for (u64 at = 5; auto& s : separators) s = at += random.below(4) << 20;
+        tenon::byte_vector bytes;
+        key_tree::put(bytes, separators);
+        auto const levels = levels_of_tree(n);
+        REQUIRE(bytes.size() == key_tree::bytes(n));
+        CHECK(bytes.size() / 8 == levels.back().first + std::max<std::size_t>(8, (n + 7) / 8 * 8));
+        for (std::size_t i = 0; i < n; i += 1 + random.below(1 + n / 500))
+            REQUIRE(tenon::load<u64>(bytes.data() + (levels.back().first + i) * 8) == separators[i]);
+        auto const tree = key_tree::open(bytes, 0, n);
+        REQUIRE(tree);
+        CHECK(tree->levels() == levels.size());
+        CHECK(tree->valid(separators));
+        for (int i = 0; i < 3'000; ++i) {
+            auto const p = n == 0 ? random() : separators[random.below(n)] + random.below(3) - 1;
+            auto const right =
+                static_cast<u64>(std::lower_bound(separators.begin(), separators.end(), p) - separators.begin());
+            REQUIRE(tree->lower(p) == right);
+        }
+        CHECK(tree->lower(0) == 0);
+        CHECK(tree->lower(~u64{0}) == n);
+    }
+}
+
 TEST_CASE("a tree whose nodes are not filled up is refused") {
-    for (std::size_t n : {0u, 5u, 70u, 700u}) {
+    for (std::size_t n : {0u, 5u, 70u, 700u, 5'000u}) {
         std::vector<u64>   separators(n, 3);
         tenon::byte_vector bytes;
         key_tree::put(bytes, separators);
-        auto const levels = key_tree::open(bytes, 0, n)->levels();
-        for (unsigned refused = 0, at = 0; at < bytes.size(); at += 8) {
+        std::vector<bool> used(bytes.size() / 8), filling(bytes.size() / 8);
+        for (auto const& [first, words] : levels_of_tree(n))
+            for (std::size_t i = 0; i < std::max<std::size_t>(8, (words + 7) / 8 * 8); ++i)
+                (i < words ? used : filling)[first + i] = true;
+        for (std::size_t i = 0; i < used.size(); ++i) {
             auto hostile = bytes;
-            hostile[at + 7] ^= std::byte{1};  // of a filling 2^64 - 1, of others no matter
-            auto const opened  = key_tree::open(hostile, 0, n);
-            bool const filling = tenon::load<u64>(bytes.data() + at) == ~u64{0};
-            CHECK(opened.has_value() == !filling);
-            refused += filling ? 1u : 0u;
-            if (filling) CHECK(opened.error().message.find("level ") != std::string::npos);
-            if (at + 8 == bytes.size()) CHECK(refused >= levels - 1);
+            hostile[8 * i + 7] ^= std::byte{1};
+            auto const opened = key_tree::open(hostile, 0, n);
+            CHECK(opened.has_value() == !filling[i]);
+            if (filling[i]) CHECK(opened.error().message.find("level ") != std::string::npos);
+            if (opened) CHECK_FALSE(opened->valid(separators));  // between levels, too
         }
     }
 }

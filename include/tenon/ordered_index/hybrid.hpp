@@ -32,7 +32,7 @@ namespace tenon {
 ///             O(n), one pass.
 /// Errors      build: unsorted input or NaN -> errc::unsorted_keys with the first offending rank.
 /// Threads     const members may be called concurrently.
-/// On disk     "tenonidx" version 4, name "hybrid" or "hybrid<tree>", docs/formats/hybrid.md; the other options leave the bytes as they are.
+/// On disk     "tenonidx" version 5, name "hybrid" or "hybrid<tree>", docs/formats/hybrid.md; the other options leave the bytes as they are.
 /// Invariants  those of line_node, key_tree and radix_router; the nodes' lines follow each other from 0.
 /// Source      static B+-trees (Slotin, 2022), learned indexes (Kraska et al., 2018), rank over bit vectors (Jacobson, 1989).
 /// Use when    always, unless every byte counts (pgm) or keys are very few (sorted_array). hybrid<key_tree> leaves the learned router out:

@@ -22,8 +22,9 @@ namespace tenon {
 /// Maps        p -> number of separators below p.
 /// Shapes      n separators; level k above the bottom holds the greatest of each node of the level below it but the last; at most 21 levels.
 /// Guarantee   any p, duplicates allowed. Hostile bytes: open() refuses them, or answers lie in [0, n] and nothing outside is read.
-/// Cost        build O(n); lower and upper log8(n) cache lines, the upper levels of which stay cached; bytes 8 / 7 n and padding.
-/// On disk     levels from the top, each filled up to whole nodes of 64 bytes with 2^64 - 1; docs/formats/hybrid.md
+/// Cost        build O(n); lower and upper log8(n) cache lines, the upper levels of which stay cached; bytes 8 / 7 n and padding, which is 300 KB
+///             at most and makes small trees twice as large where n is little more than a power of 8.
+/// On disk     levels from the top, six of them at fixed places; the rest of their room is 2^64 - 1; docs/formats/hybrid.md
 /// Source      Khuong and Morin, Array Layouts for Comparison-Based Searching, 2017; Slotin, Algorithmica, "S+ trees", 2022.
 class key_tree {
 public:
@@ -125,8 +126,9 @@ public:
     std::span<std::uint64_t const> separators() const noexcept { return {layers_[0], static_cast<std::size_t>(size_)}; }
 
 private:
-    static constexpr unsigned max_levels   = 22;
-    static constexpr unsigned fixed_levels = 6;  ///< from the top: each stands behind the room of those above it, as if they were full
+    static constexpr unsigned max_levels = 22;
+    static constexpr unsigned fixed_levels =
+        6;  ///< from the top: each stands behind the room of those above it, as if they were full
 
     /// Words before a level of a fixed place, which has at most 8^depth nodes.
     static constexpr std::uint64_t place(unsigned depth) noexcept {
@@ -148,10 +150,9 @@ private:
             if (nodes_for(words) == 1) break;
         }
         for (unsigned level = levels - 1; level > 0; --level) {
-            auto const depth        = levels - level;  // of the level below
-            layers[level - 1].first = depth < fixed_levels
-                                          ? place(depth)
-                                          : layers[level].first + nodes_for(layers[level].words) * fan_out;
+            auto const depth = levels - level;  // of the level below
+            layers[level - 1].first =
+                depth < fixed_levels ? place(depth) : layers[level].first + nodes_for(layers[level].words) * fan_out;
         }
         return out;
     }
@@ -164,7 +165,7 @@ private:
     template <unsigned Levels, unsigned Level>
     [[gnu::always_inline]] std::uint64_t below(std::uint64_t first, std::uint64_t p) const noexcept {
         constexpr auto depth = Levels - 1 - Level;
-        auto           at    = first + line_less((depth < fixed_levels ? words_ + place(depth) : layers_[Level]) + first, p);
+        auto at = first + line_less((depth < fixed_levels ? words_ + place(depth) : layers_[Level]) + first, p);
         if constexpr (Level == 0) return at;
         else {
             at *= fan_out;

@@ -359,10 +359,11 @@ private:
     }
     [[gnu::always_inline]] std::uint64_t in_bits(line_node const& n, std::uint64_t p, Key const& k) const {
         auto const lines = detail::node_bits_lines(n, n.scale(), p);
-        auto const line  = lines.first - whole_, first = line * layout::line;
+        auto const line = lines.first - whole_, first = line * layout::line;
         if (line >= inner_) [[unlikely]]
             return finish_at_edge({line + whole_, line + whole_ + lines.more}, k);
-        if constexpr (!by_lines) return searched(first + whole_ * layout::line, first + (whole_ + lines.more) * layout::line, k);
+        if constexpr (!by_lines)
+            return searched(first + whole_ * layout::line, first + (whole_ + lines.more) * layout::line, k);
         auto const* const at_line = reinterpret_cast<Key const*>(line_whole_) + first;
         return checked(first_whole_ + first + less_in(at_line, lines.more, k), k);
     }
