@@ -115,31 +115,67 @@ TEST_CASE("even keys get many lines a node, uneven ones fewer and no router") {
 
     auto const osm    = tenon::testing::key_set("osm", 200'000, seed);
     auto const uneven = hybrid<>::over(osm)->stats();
-    CHECK(uneven.kind == node_kind::pairs);
-    CHECK(uneven.lines_per_node > 20);
+    CHECK(uneven.kind == node_kind::words);
     CHECK(uneven.router_entries == 0);  // the tree answers faster
-    CHECK(static_cast<double>(uneven.model_bytes) < 0.45 * 200'000);
+    auto const small = tenon::static_tree<tenon::compressed_separators>::over(osm)->stats();
+    CHECK(small.lines_per_node > 20);
+    CHECK(static_cast<double>(small.model_bytes) < 0.45 * 200'000);
 }
 
-TEST_CASE("many lines of equal keys get 8-bit thresholds, which can leave lines out") {
-    constexpr u64    seed = 21;
-    tenon::prng      random(seed);
+/// n sorted keys of which each stands up to 40 times.
+std::vector<u64> repeated_keys(std::size_t n, tenon::prng& random) {
     std::vector<u64> keys;
-    CAPTURE(seed);
-    while (keys.size() < 200'000) keys.insert(keys.end(), 1 + random.below(40), random() >> 20);
+    while (keys.size() < n) keys.insert(keys.end(), 1 + random.below(40), random() >> 20);
     std::sort(keys.begin(), keys.end());
-    auto const index = hybrid<>::over(keys);
-    REQUIRE(index);
-    CHECK(index->stats().kind == node_kind::bytes);
-    CHECK(index->stats().lines_per_node > 20);
-    CHECK(index->validate());
-    std::vector<u64> found(keys.size());
-    index->batch(keys, found);
-    for (std::size_t i = 0; i < keys.size(); i += 5) {
-        CHECK(index->lower_bound(keys[i]) == oracle(keys, keys[i]));
-        CHECK(found[i] == oracle(keys, keys[i]));
-        CHECK(index->lower_bound(keys[i] + 1) == oracle(keys, keys[i] + 1));
+    return keys;
+}
+/// Looks up some of the keys, stored ones and such as lie beside them, one by one and in a batch.
+template <class Index>
+void check_some(Index const& index, std::span<u64 const> keys, std::size_t many, tenon::prng& random) {
+    std::vector<u64> asked(many), found(many);
+    for (auto& k : asked) k = keys[random.below(keys.size())] + random.below(3) - 1;
+    index.batch(asked, found);
+    for (std::size_t i = 0; i < many; ++i) {
+        auto const right = oracle(keys, asked[i]);
+        REQUIRE(index.lower_bound(asked[i]) == right);
+        REQUIRE(found[i] == right);
     }
+    for (u64 p : {u64{0}, keys.front(), keys.back(), keys.back() + 1, ~u64{0}})
+        CHECK(index.lower_bound(p) == oracle(keys, p));
+}
+
+TEST_CASE("nodes of 16-bit thresholds leave out lines of equal keys, and hybrid takes them where they save much") {
+    constexpr u64 seed = 21;
+    CAPTURE(seed);
+    tenon::prng random(seed);
+    auto const  few  = repeated_keys(200'000, random);
+    auto const  tree = tenon::static_tree<tenon::compressed_separators>::over(few);
+    REQUIRE(tree);
+    CHECK(tree->stats().kind == node_kind::pairs);
+    CHECK(tree->stats().lines_per_node > 25);  // more than one has thresholds for
+    CHECK(tree->validate());
+    check_some(*tree, few, 50'000, random);
+    CHECK(hybrid<>::over(few)->stats().kind == node_kind::words);
+
+    auto const many  = repeated_keys(17'000'000, random);
+    auto const index = hybrid<>::over(many);
+    REQUIRE(index);
+    CHECK(index->stats().kind == node_kind::pairs);
+    CHECK(index->stats().tree_levels == 6);
+    check_some(*index, many, 50'000, random);
+}
+
+TEST_CASE("a plain tree of seven levels stands over lines that no node can hold many of") {
+    constexpr u64 seed = 23;
+    CAPTURE(seed);
+    tenon::prng random(seed);
+    auto const  keys  = tenon::testing::key_set("adversarial", 2'600'000, seed);
+    auto const  index = hybrid<>::over(keys);
+    REQUIRE(index);
+    CHECK(index->stats().kind == node_kind::words);
+    CHECK(index->stats().tree_levels == 7);
+    check_some(*index, keys, 50'000, random);
+    check_some(*tenon::static_tree<>::over(keys), keys, 50'000, random);
 }
 
 TEST_CASE_TEMPLATE("options change how hybrid looks up, never what it finds", Policy, hybrid<key_tree>,
@@ -187,7 +223,7 @@ TEST_CASE("the worst keys for every model still get seven lines a node") {
     std::vector<u64> keys;  // within each pair of lines the distances span 60 bits
     for (u64 i = 0; i < 4000; ++i) keys.push_back((i / 60 << 60) / 67 + (u64{1} << (i % 60)) / 67);
     std::sort(keys.begin(), keys.end());
-    auto const index = hybrid<>::over(keys);
+    auto const index = tenon::static_tree<tenon::compressed_separators>::over(keys);
     REQUIRE(index);
     CHECK(index->stats().lines_per_node >= 6);
     CHECK(static_cast<double>(index->stats().model_bytes) < 2.0 * 4000);
@@ -212,10 +248,10 @@ TEST_CASE("keys that nodes hold badly get a plain tree") {
     }
 }
 
-TEST_CASE("the trees of large sets, of five and of six levels, are on ways of look-ups of their own") {
+TEST_CASE("the trees of large sets, of four to six levels, are on ways of look-ups of their own") {
     constexpr u64 seed = 13;
     CAPTURE(seed);
-    for (auto const& [lines, levels] : {std::pair{240'000, 5}, {1'400'000, 6}}) {
+    for (auto const& [lines, levels] : {std::pair{60'000, 4}, {240'000, 5}, {1'400'000, 6}}) {
         CAPTURE(levels);
         tenon::prng               random(seed);
         tenon::placed_vector<u64> all(2);  // lines of 1 and of 20 units; keys begin two places behind a line of memory
@@ -232,16 +268,7 @@ TEST_CASE("the trees of large sets, of five and of six levels, are on ways of lo
         CHECK(index->stats().tree_levels == static_cast<u64>(levels));
         CHECK(index->stats().router_entries == 0);
         CHECK(index->validate());
-        std::vector<u64> asked, found(50'000);
-        while (asked.size() < found.size()) asked.push_back(keys[random.below(keys.size())] + random.below(3) - 1);
-        index->batch(asked, found);
-        for (std::size_t i = 0; i < asked.size(); ++i) {
-            auto const right = oracle(keys, asked[i]);
-            REQUIRE(index->lower_bound(asked[i]) == right);
-            REQUIRE(found[i] == right);
-        }
-        for (u64 p : {u64{0}, keys.front(), keys.back(), keys.back() + 1, ~u64{0}})
-            CHECK(index->lower_bound(p) == oracle(keys, p));
+        check_some(*index, keys, 50'000, random);
     }
 }
 
@@ -275,7 +302,7 @@ TEST_CASE("a node finds the line of every number around its keys") {
         lines const seen(keys);
         auto const  base = keys.front() - random.below(2) * random.below(1000);
         auto const  some = static_cast<unsigned>(seen.first.size());
-        for (auto kind : {node_kind::bytes, node_kind::pairs, node_kind::bits}) {
+        for (auto kind : {node_kind::pairs, node_kind::bits}) {
             auto       taken  = static_cast<unsigned>(random.below(60));
             bool const at_end = random.chance(0.5);
             auto const node =
@@ -287,9 +314,8 @@ TEST_CASE("a node finds the line of every number around its keys") {
                 if (p < base) return;
                 if (p > keys[end - 1] && !node.of_words(kind)) return;  // such are sought in the next node
                 auto const at    = std::min<std::size_t>(static_cast<std::size_t>(oracle(keys, p)), end);
-                auto const found = kind == node_kind::bytes   ? tenon::find_lines<node_kind::bytes>(node, p)
-                                   : kind == node_kind::pairs ? tenon::find_lines<node_kind::pairs>(node, p)
-                                                              : tenon::find_lines<node_kind::bits>(node, p);
+                auto const found = kind == node_kind::pairs ? tenon::find_lines<node_kind::pairs>(node, p)
+                                                            : tenon::find_lines<node_kind::bits>(node, p);
                 CHECK(found.first <= found.second);
                 auto const in =
                     [&](u64 line) {  // where the keys of a line say p belongs, and whether behind all of them
@@ -384,19 +410,20 @@ std::vector<std::pair<std::size_t, std::size_t>> levels_of_tree(std::size_t n) {
     std::vector<std::pair<std::size_t, std::size_t>> out{{0, n}};
     while (out.back().second > 8) out.push_back({0, (out.back().second + 7) / 8 - 1});
     std::reverse(out.begin(), out.end());
-    for (std::size_t d = 1, full = 8, behind = 0; d < out.size(); ++d, full *= 8) {
-        behind       = out[d - 1].first + (out[d - 1].second + 7) / 8 * 8;
-        out[d].first = d <= 5 ? out[d - 1].first + full : behind;
-    }
+    constexpr std::size_t fixed[] = {0, 8, 80, 664, 5344, 42'792};
+    for (std::size_t d = 1; d < out.size(); ++d)
+        out[d].first = d <= 5 ? fixed[d] : out[d - 1].first + (out[d - 1].second + 7) / 8 * 8;
     return out;
 }
 
 TEST_CASE("a tree counts what is less by every number of levels") {
     constexpr u64 seed = 21;
     CAPTURE(seed);
-    tenon::prng random(seed);
-    for (std::size_t n : {0u, 1u, 8u, 9u, 64u, 65u, 512u, 513u, 4'096u, 4'097u, 32'768u, 32'769u, 262'144u, 262'145u,
-                          2'097'152u, 2'097'153u}) {
+    tenon::prng              random(seed);
+    std::vector<std::size_t> sizes{0, 1, 7, 262'145, 2'097'153};
+    for (std::size_t full = 8; full < 3'000'000; full = full * 8 + 8)  // the most that so many levels hold
+        for (auto n : {full - 1, full, full + 1, full / 2}) sizes.push_back(n);
+    for (auto n : sizes) {
         CAPTURE(n);
         std::vector<u64> separators(n);
         for (u64 at = 5; auto& s : separators) s = at += random.below(4) << 20;
@@ -437,7 +464,7 @@ TEST_CASE("a tree whose nodes are not filled up is refused") {
             auto const opened = key_tree::open(hostile, 0, n);
             CHECK(opened.has_value() == !filling[i]);
             if (filling[i]) CHECK(opened.error().message.find("level ") != std::string::npos);
-            if (opened) CHECK_FALSE(opened->valid(separators));  // between levels, too
+            if (opened) CHECK_FALSE(opened->valid(separators));  // behind levels, too
         }
     }
 }

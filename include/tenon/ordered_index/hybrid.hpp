@@ -19,9 +19,10 @@ namespace tenon {
 /// hybrid - a learned router on top, below it nodes of one cache line that are linear models with a correction for each line.
 ///
 /// Maps        key -> position.
-/// Shapes      lines: the keys, 64 bytes at a time. nodes: each covers up to 255 lines with a linear model of 384 buckets; where lines of equal
-///             keys stand in the way, 43 lines with 254 buckets; where a model is too coarse for seven lines, those with exact separators;
-///             where nodes would hold fewer than 20 lines each there are none, but a plain tree over the lines. router: a histogram of
+/// Shapes      lines: the keys, 64 bytes at a time. nodes: each covers up to 255 lines with a linear model of 384 buckets; where keys are so
+///             uneven that it holds fewer than 25, 25 lines with 16 bits each; where a model is too coarse for seven lines, those with
+///             exact separators; where nodes would hold fewer than 20 lines each, or fewer than 2^20 lines need 16 bits each, there are
+///             none, but a plain tree over the lines. router: a histogram of
 ///             the nodes where one level of it tells keys apart, else an implicit B+-tree.
 /// Options     in any order: radix_router (learned, the default) or key_tree (exact); a last_mile::... (simd_line; others search the
 ///             one or two lines of keys with scalar instructions); in_flight<N> (64); huge_pages or cache_lines, where over()

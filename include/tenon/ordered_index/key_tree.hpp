@@ -130,9 +130,11 @@ private:
     static constexpr unsigned fixed_levels =
         6;  ///< from the top: each stands behind the room of those above it, as if they were full
 
-    /// Words before a level of a fixed place, which has at most 8^depth nodes.
+    /// Words before a level of a fixed place. A node has eight nodes below it, and the last one of a level one more.
     static constexpr std::uint64_t place(unsigned depth) noexcept {
-        return ((std::uint64_t{fan_out} << (3 * depth)) - fan_out) / (fan_out - 1);
+        std::uint64_t words = 0;
+        for (std::uint64_t nodes = 1; depth > 0; --depth, nodes = nodes * fan_out + 1) words += nodes * fan_out;
+        return words;
     }
 
     struct layer {

@@ -72,10 +72,11 @@ public:
         : projected_(keys), layout_(layout), lines_(keys.empty() ? 0 : layout.count()) {}
 
     /// The kind of which fewest nodes are needed, from a look at some lines: words, which stands for no nodes at all, where nodes would hold so
-    /// few lines that a plain tree is faster.
+    /// few lines that a plain tree is faster. A tree that mostly stays in the caches is faster than nodes of pairs, too, unless these leave out
+    /// many lines of equal keys.
     node_kind better_kind() {
-        constexpr std::array  kinds{node_kind::bits, node_kind::bytes, node_kind::pairs};
-        std::array<double, 3> nodes{};  // for each line
+        constexpr std::array  kinds{node_kind::bits, node_kind::pairs};
+        std::array<double, 2> nodes{};  // for each line
         auto const            looks = std::min<std::uint64_t>(64, lines_ / (2 * most) + 1);
         for (std::uint64_t i = 0; i < looks && lines_ > 1; ++i) {
             start_at(1 + (lines_ - 1) / looks * i);
@@ -88,9 +89,11 @@ public:
                                                                 std::min(held_ - equal, line_node::most(kinds[kind])));
         }
         start_at(0);
-        auto const best = std::min_element(nodes.begin(), nodes.end());
-        if (looks >= 8 && *best * few_lines > static_cast<double>(looks)) return node_kind::words;
-        return kinds[static_cast<std::size_t>(best - nodes.begin())];
+        auto const best   = std::min_element(nodes.begin(), nodes.end());
+        auto const kind   = kinds[static_cast<std::size_t>(best - nodes.begin())];
+        bool const cached = kind == node_kind::pairs && lines_ < lines_for_pairs;
+        bool const poor   = *best * (cached ? many_lines : few_lines) > static_cast<double>(looks);
+        return poor && (cached || looks >= 8) ? node_kind::words : kind;
     }
 
     /// No nodes: the last key of each line is a separator.
@@ -124,8 +127,9 @@ public:
     }
 
 private:
-    static constexpr unsigned most      = line_node_builder::most;
-    static constexpr unsigned few_lines = 20, room = 8 * most;
+    static constexpr unsigned      most      = line_node_builder::most;
+    static constexpr unsigned      few_lines = 20, many_lines = 40, room = 8 * most;
+    static constexpr std::uint64_t lines_for_pairs = 1 << 20;  ///< fewer have a tree that mostly stays in the caches
 
     std::uint64_t const* first() const noexcept { return ends_[0].data() + front_; }
     std::uint64_t const* last() const noexcept { return ends_[1].data() + front_; }
@@ -169,7 +173,7 @@ private:
 /// What a hybrid or a compressed static_tree is made of.
 struct line_index_stats {
     std::uint64_t keys = 0, nodes = 0, word_nodes = 0;
-    node_kind     kind           = node_kind::bytes;  ///< of the other nodes
+    node_kind     kind           = node_kind::words;  ///< of the other nodes; words: there are none
     std::uint64_t router_entries = 0;                 ///< 0: the tree routes alone
     std::uint64_t tree_levels = 0, model_bytes = 0;
     double        lines_per_node = 0;
@@ -238,6 +242,7 @@ public:
             if (way_ == way_of(node_kind::bits, 6)) [[likely]]
                 return by_tree<node_kind::bits, 6>(p, k);
             if (way_ == way_of(node_kind::bits, 5)) return by_tree<node_kind::bits, 5>(p, k);
+            if (way_ == way_of(node_kind::bits, 4)) return by_tree<node_kind::bits, 4>(p, k);
             if (way_ == way_of(node_kind::bits, 0)) {
                 auto const first = router_.first(p);
                 if (first != radix_router::ask_tree) [[likely]]
@@ -287,7 +292,7 @@ public:
             sentence({std::string(Policy::name), " over ", s.keys, " keys: ", s.model_bytes, " bytes, ", router});
         if (!has_nodes())
             return size + "; a look-up touches a line of each level that is not cached, and one line of keys";
-        auto const bits = s.kind == node_kind::bits ? "a bit" : s.kind == node_kind::bytes ? "8 bits" : "16 bits";
+        auto const bits = s.kind == node_kind::bits ? "a bit" : "16 bits";
         return size +
                sentence({" over ", s.nodes, " nodes with thresholds of ", bits, " (", s.word_nodes, " exact ones) and ",
                          s.lines_per_node, " lines each; a look-up touches one node and one or two lines of keys"});
@@ -328,7 +333,7 @@ private:
         else return kind_ != node_kind::words;
     }
     static bool fits_policy(std::uint64_t kind) noexcept {
-        return Policy::thresholds == node_kind::bits ? kind <= 3
+        return Policy::thresholds == node_kind::bits ? kind >= 1 && kind <= 3
                                                      : kind == static_cast<std::uint64_t>(Policy::thresholds);
     }
 
@@ -371,11 +376,15 @@ private:
         return finish_one(n.start() + detail::node_words_less(n, p), k);
     }
     /// lower_bound() by any way.
-    [[gnu::noinline]] std::uint64_t search(std::uint64_t p, Key const& k) const {
-        auto const at = route(p);
+    std::uint64_t search(std::uint64_t p, Key const& k) const {
+        if (!has_nodes()) return search_in<node_kind::words>(p, k);
         if constexpr (Policy::thresholds == node_kind::bits)
-            if (kind_ == node_kind::bits) return in_node<node_kind::bits>(at, p, k);
-        return has_nodes() ? finish(lines_of(at, p), k) : finish_one(at, k);
+            if (kind_ == node_kind::bits) return search_in<node_kind::bits>(p, k);
+        return search_in<node_kind::pairs>(p, k);
+    }
+    template <node_kind Kind>
+    [[gnu::noinline]] std::uint64_t search_in(std::uint64_t p, Key const& k) const {
+        return in_node<Kind>(route(p), p, k);
     }
 
     /// The lines to look at, from what route() said: a node, or, without nodes, the line itself.
@@ -383,7 +392,6 @@ private:
         if (!has_nodes()) return {at, at};
         auto const& n = node(at);
         if (kind_ == node_kind::bits) return find_lines<node_kind::bits>(n, p);
-        if (kind_ == node_kind::bytes) return find_lines<node_kind::bytes>(n, p);
         return find_lines<node_kind::pairs>(n, p);
     }
 
@@ -511,7 +519,7 @@ private:
     radix_router     router_;
     std::byte const* nodes_ = nullptr;
     layout           layout_;
-    node_kind        kind_  = node_kind::bytes;
+    node_kind        kind_  = node_kind::words;
     std::uint64_t    whole_ = 0, whole_end_ = 0;  ///< lines in [whole_, whole_end_) have all their keys
     std::uint64_t    inner_       = 0;            ///< of them how many have another behind them
     std::uintptr_t   line_0_      = 0;            ///< where line 0 is, or would be: lead keys before the first

@@ -20,7 +20,6 @@ namespace tenon {
 
 /// How a node writes its thresholds.
 enum class node_kind : std::uint8_t {
-    bytes = 0,  ///< 42 of 8 bits: 254 buckets
     pairs = 1,  ///< 24 of 16 bits: 32,767 buckets
     words = 2,  ///< 6 of 64 bits: exact
     bits  = 3,  ///< a bit for each of 384 buckets
@@ -38,8 +37,8 @@ enum class node_kind : std::uint8_t {
 ///             Between line i and line i + 1 of the node stands threshold i. Where some bucket begins after the last key of line i and
 ///             not after the first key of line i + 1, the threshold is that bucket: p stands behind it exactly when b is not less. Else both
 ///             keys fall into one bucket; then the threshold is the next bucket and marked: p in the bucket before may stand behind it, and
-///             either line may hold the answer. `bytes`: marks are the first 48 bits. `pairs`: a threshold is twice the bucket; marked,
-///             twice the bucket of both keys plus one.
+///             either line may hold the answer. A threshold is written as twice the bucket; marked, as twice the bucket of both keys
+///             plus one.
 ///             `words`: threshold i is the last key of line i itself, and p stands behind it when it is greater.
 /// Guarantee   at most two lines: a node never holds a bucket in which more could answer (longest()).
 /// Cost        find: one cache line, no branch but that on the kind; of bits 22 instructions. 64 bytes.
@@ -54,7 +53,7 @@ struct line_node {
     std::uint64_t base = 0;  ///< of bits: origin, and six bytes of counts from the third on
     std::uint64_t meta =
         0;  ///< start << 16 | words << 15 | shift; in an index of bits start << 16 | scale << 6 | shift, scale 0: of words
-    std::array<std::byte, 48> thresholds{};  ///< of bytes: 6 bytes of marks before them
+    std::array<std::byte, 48> thresholds{};
 
     std::uint64_t start() const noexcept { return meta >> 16; }
     unsigned      scale() const noexcept { return static_cast<unsigned>(meta & 0xffffu) >> 6; }
@@ -64,11 +63,9 @@ struct line_node {
     unsigned shift() const noexcept { return static_cast<unsigned>(meta & 63u); }
 
     static constexpr unsigned most(node_kind kind) noexcept {
-        return kind == node_kind::bits ? 255 : kind == node_kind::bytes ? 43 : kind == node_kind::pairs ? 25 : 7;
+        return kind == node_kind::bits ? 255 : kind == node_kind::pairs ? 25 : 7;
     }
-    static constexpr std::uint64_t last_bucket(node_kind kind) noexcept {
-        return kind == node_kind::bytes ? 253 : 32766;
-    }
+    static constexpr std::uint64_t last_bucket = 32766;  ///< of pairs
 };
 static_assert(sizeof(line_node) == 64 && std::is_trivially_copyable_v<line_node>);
 
@@ -79,26 +76,6 @@ struct line_pair {
 
 namespace detail {
 inline namespace TENON_SIMD_FLAGS {
-
-/// Bit i: whether byte i of the node's 48 is at most x.
-inline std::uint64_t node_bytes_at_most(line_node const& node, unsigned x) noexcept {
-#if defined(__AVX512BW__)
-    return _mm512_cmple_epu8_mask(_mm512_loadu_si512(&node), _mm512_set1_epi8(static_cast<char>(x))) >> 16;
-#elif defined(__SSE2__)
-    auto const    key  = _mm_set1_epi8(static_cast<char>(x));
-    std::uint64_t mask = 0;
-    for (std::size_t i = 0; i < 3; ++i) {
-        auto const t = _mm_loadu_si128(reinterpret_cast<__m128i const*>(node.thresholds.data()) + i);
-        auto const m = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(t, key), t)));
-        mask |= std::uint64_t{m} << (16 * i);
-    }
-    return mask;
-#else
-    std::uint64_t mask = 0;
-    for (std::size_t i = 0; i < 48; ++i) mask |= std::uint64_t{std::to_integer<unsigned>(node.thresholds[i]) <= x} << i;
-    return mask;
-#endif
-}
 
 /// Bit i: whether pair i of the node's 24 is at most x.
 inline std::uint64_t node_pairs_at_most(line_node const& node, unsigned x) noexcept {
@@ -124,24 +101,15 @@ inline std::uint64_t node_pairs_at_most(line_node const& node, unsigned x) noexc
 #endif
 }
 
-/// Bit i: whether p stands behind threshold i, surely (first), or surely or maybe (second).
-template <node_kind Kind>
-inline line_pair node_behind(line_node const& node, std::uint64_t above) noexcept {
-    constexpr auto last   = line_node::last_bucket(Kind);
+/// How many thresholds p stands behind, surely (first), or surely or maybe (second). They ascend, so these are the first ones.
+inline line_pair node_pairs_behind(line_node const& node, std::uint64_t p) noexcept {
+    constexpr auto last   = line_node::last_bucket;
+    auto const     above  = (p < node.base ? 0 : p - node.base) >> node.shift();
     auto const     bucket = static_cast<unsigned>(above < last ? above : last);
-    if constexpr (Kind == node_kind::bytes) {
-        std::uint64_t marks;
-        std::memcpy(&marks, node.thresholds.data(), 8);
-        auto const sure = node_bytes_at_most(node, bucket) >> 6;
-        return {sure, sure | ((node_bytes_at_most(node, bucket + 1) >> 6) & marks)};
-    } else {
-        return {node_pairs_at_most(node, bucket * 2), node_pairs_at_most(node, bucket * 2 + 1)};
-    }
-}
-
-/// How many bits are set from the lowest on: thresholds ascend, so these are all.
-inline std::uint64_t count_leading(std::uint64_t mask) noexcept {
-    return static_cast<std::uint64_t>(std::countr_one(mask));
+    auto const     count  = [&](unsigned x) {
+        return static_cast<std::uint64_t>(std::popcount(node_pairs_at_most(node, x)));
+    };
+    return {count(bucket * 2), count(bucket * 2 + 1)};
 }
 
 /// The bucket of p in a node of bits.
@@ -196,8 +164,8 @@ inline line_pair find_lines(line_node const& node, std::uint64_t p) noexcept {
             return {lines.first, lines.first + lines.more};
         }
     } else if (!node.of_words(Kind)) [[likely]] {
-        auto const behind = detail::node_behind<Kind>(node, (p < node.base ? 0 : p - node.base) >> node.shift());
-        return {start + detail::count_leading(behind.first), start + detail::count_leading(behind.second)};
+        auto const behind = detail::node_pairs_behind(node, p);
+        return {start + behind.first, start + behind.second};
     }
     auto const line = start + detail::node_words_less(node, p);
     return {line, line};
@@ -270,7 +238,7 @@ public:
     static unsigned longest(node_kind kind, std::uint64_t base, std::uint64_t const* first, std::uint64_t const* last,
                             unsigned n) noexcept {
         if (kind == node_kind::bits) return std::max(1u, best_scale(base, last, n, 0).lines);
-        auto const tried = [&](unsigned m) { return holds(first, last, m, shift_for(kind, first[m - 1] - first[0])); };
+        auto const tried = [&](unsigned m) { return holds(first, last, m, shift_for(first[m - 1] - first[0])); };
         auto       good  = tried(n);
         for (auto bad = n; bad > good + 2;) {  // good lines fit, bad lines do not: a few halvings come near the most
             auto const middle = good + (bad - good) / 2, held = tried(middle);
@@ -322,9 +290,9 @@ private:
         return node;
     }
 
-    /// The finest shift under which a distance falls into a bucket of this kind.
-    static unsigned shift_for(node_kind kind, std::uint64_t distance) noexcept {
-        auto const last  = line_node::last_bucket(kind);
+    /// The finest shift under which a distance falls into a bucket of pairs.
+    static unsigned shift_for(std::uint64_t distance) noexcept {
+        auto const last  = line_node::last_bucket;
         auto const width = std::bit_width(distance), room = std::bit_width(last);
         auto       shift = width > room ? static_cast<unsigned>(width - room) : 0u;
         return (distance >> shift) > last ? shift + 1 : shift;
@@ -353,26 +321,18 @@ private:
     static line_node filled(node_kind kind, std::uint64_t const* first, std::uint64_t const* last, unsigned n,
                             std::uint64_t start) noexcept {
         bool const of_words = kind == node_kind::words;
-        auto const shift    = of_words ? 0 : shift_for(kind, first[n - 1] - first[0]);
+        auto const shift    = of_words ? 0 : shift_for(first[n - 1] - first[0]);
         line_node  node{first[0], start << 16 | (of_words ? 0x8000u : 0u) | shift, {}};
         node.thresholds.fill(std::byte{0xff});
-        std::uint64_t marks = 0;
         for (unsigned i = 1; i < n; ++i) {
             if (of_words) {
                 std::memcpy(node.thresholds.data() + 8 * (i - 1), &last[i - 1], 8);
                 continue;
             }
             auto const before = (last[i - 1] - first[0]) >> shift, here = (first[i] - first[0]) >> shift;
-            bool const marked = here == before;
-            if (kind == node_kind::bytes) {
-                node.thresholds[5 + i] = static_cast<std::byte>(here + (marked ? 1 : 0));
-                marks |= std::uint64_t{marked} << (i - 1);
-            } else {
-                auto const twice = static_cast<std::uint16_t>(here * 2 + (marked ? 1 : 0));
-                std::memcpy(node.thresholds.data() + 2 * (i - 1), &twice, 2);
-            }
+            auto const twice = static_cast<std::uint16_t>(here * 2 + (here == before ? 1 : 0));
+            std::memcpy(node.thresholds.data() + 2 * (i - 1), &twice, 2);
         }
-        if (kind == node_kind::bytes) std::memcpy(node.thresholds.data(), &marks, 6);
         return node;
     }
 };
