@@ -206,10 +206,13 @@ struct learned_block {
     static unsigned rank(std::byte* b, Key const& key) noexcept
     requires(Order::exact)
     {
-        auto const* const k    = keys(b);
-        unsigned          less = 0;
-        if constexpr (Order::ascending && room % line_keys<Key> == 0 && sizeof(Key) >= 4 && !std::is_enum_v<Key>) {
-            for (unsigned i = 0; i < room; i += line_keys<Key>) less += line_less(k + i, key);
+        auto const* const  k    = keys(b);
+        unsigned           less = 0;
+        constexpr unsigned line = line_keys<Key>;
+        if constexpr (Order::ascending && room % line == 0 && sizeof(Key) >= 4 && !std::is_enum_v<Key>) {
+            unsigned i = 0;
+            for (; i + 2 * line <= room; i += 2 * line) less += lines_less(k + i, k + i + line, key);
+            if constexpr (room / line % 2 == 1) less += line_less(k + i, key);
         } else {
             for (unsigned i = 0; i < room; ++i) less += (Order::ascending ? k[i] < key : k[i] > key) ? 1u : 0u;
         }
