@@ -118,6 +118,44 @@ TEST_CASE("each call that fails is a clear error and loses nothing that was ackn
     CHECK(silent < runs / 2);
 }
 
+TEST_CASE(
+    "commits that came after a flush that failed survive power loss in the next one, which writes two generations") {
+    std::uint64_t n = 1;
+    for (bool cut = true; cut; ++n) {
+        CAPTURE(n);
+        tenon::simulated_files disk;
+        world                  files{disk};
+        {
+            auto db = tenon::open<plain_db>("db", options_of<plain_db>(files, 0));
+            REQUIRE(db);
+            REQUIRE(commit(*db, 1));
+            files.faults().fail_from(tenon::file_call::write, 1, {tenon::fault_kind::full, 0});
+            auto const full = db->flush();
+            files.faults().clear();
+            REQUIRE_FALSE(full);
+            REQUIRE(full.error().kind == tenon::errc::full);
+            REQUIRE(commit(*db, 2));
+            REQUIRE(commit(*db, 3));
+            disk.crash_at(disk.operations() + n);
+            auto const made = db->flush();
+            cut             = disk.crashed();
+            REQUIRE((cut || made.has_value()));  // power may go while the last of it is done, which may fail
+            if (!cut) disk.crash_at(disk.operations() + 1);  // what closing would do
+        }
+        for (auto const& left :
+             {disk.after_power_loss(tenon::simulated_files::kept::nothing),
+              disk.after_power_loss(tenon::simulated_files::kept::finished), disk.after_power_loss(n)}) {
+            auto db = tenon::open<plain_db>("db", options_of<plain_db>(world(left), 0));
+            REQUIRE_MESSAGE(db, db.error().message);
+            CHECK(db->stats().last_commit == 3);
+            auto const held = read_all(*db);
+            REQUIRE(held);
+            CHECK(*held == content_after(3));
+        }
+    }
+    CHECK(n > 10);
+}
+
 TEST_CASE("the log of another database is refused") {
     tenon::simulated_files disk;
     for (std::string const name : {"one", "two"}) {

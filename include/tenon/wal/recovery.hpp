@@ -212,9 +212,8 @@ result<wal_tail> wal_scan_tail(wal_stream<FS>& in, std::vector<wal_segment> cons
     wal_tail            tail{.end = end};
     std::uint64_t const block  = 1u << 16;
     std::uint64_t       budget = 64 * (in.limit() - end) + (1u << 20);  // a crafted file must not take for ever
-    for (auto const at :
-         {end,
-          wal_block_up(end)}) {  // where nothing but the place is damaged, the last record would be lost in silence
+    // Where nothing but the place is damaged, the last record would be lost in silence.
+    for (auto const at : {end, wal_block_up(end)}) {
         auto const moved = wal_frame_at(in, at, seed, wal_place(at, at - end));
         if (!moved) return fail(moved.error());
         if (*moved) tail.end = std::max(tail.end, (*moved)->end());
