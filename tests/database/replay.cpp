@@ -164,3 +164,40 @@ TEST_CASE("after recovery a transaction conflicts with what the log held, and wi
     REQUIRE(third.upsert(sale{"shop", 2, ""}));
     CHECK(third.commit());
 }
+
+TEST_CASE("a log whose commits do not grow is refused, and says which one") {
+    tenon::memory_files disk;
+    market::options     o;
+    o.files = disk;
+    {
+        auto db = tenon::open<market>("market", o);
+        REQUIRE(db);
+        for (std::uint32_t n = 1; n <= 3; ++n) {
+            auto tx = db->begin();
+            REQUIRE(tx.upsert(sale{"corner", n, "bread"}));
+            REQUIRE(tx.commit());
+        }
+    }
+    // The last record once more, by the log itself: whole, in its place, and chained to the others.
+    auto const         first = "market.wal/" + disk.list("market.wal")->front();
+    tenon::byte_vector head(64), last;
+    REQUIRE(*disk.open(first, tenon::open_mode::read_only)->read_at(0, head) == head.size());
+    {
+        auto log = tenon::segmented_wal<>::log<tenon::memory_files>::open(
+            disk, "market.wal",
+            {.identity      = tenon::load<std::uint64_t>(head.data() + 16),
+             .segment_bytes = o.segment_bytes,
+             .threads       = false});
+        REQUIRE_MESSAGE(log, log.error().message);
+        REQUIRE(log->replay({0}, [&](tenon::lsn, tenon::byte_view b) {
+            last.assign(b.begin(), b.end());
+            return tenon::result<void>{};
+        }));
+        REQUIRE_FALSE(last.empty());
+        REQUIRE(log->sync(*log->append(last)));
+    }
+    auto const db = tenon::open<market>("market", o);
+    REQUIRE_FALSE(db);
+    CHECK(db.error().kind == tenon::errc::corrupt);
+    CHECK(db.error().message.find("commit 3 in the log follows commit 3") != std::string::npos);
+}
