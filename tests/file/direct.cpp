@@ -225,3 +225,24 @@ TEST_CASE("a posix direct file says how it writes, and the bytes are there throu
     auto const odd = fs.open_direct(here.path);
     CHECK_FALSE(odd);
 }
+
+TEST_CASE("after a sync that failed no flushed write of that file succeeds, as the kernel tells of a lost page once") {
+    faulty<memory_files> fs;
+    auto                 opened = fs.open("/f", open_mode::create);
+    REQUIRE(opened);
+    cached_writes<faulty<memory_files>::file> file(*std::move(opened));
+    block const                               page('p');
+    auto const                                write = [&](flush f) { return file.write(0, page.bytes, f); };
+    REQUIRE(write(flush::yes));
+    fs.faults().fail_nth(file_call::sync, 1);
+    CHECK(write(flush::yes).error().message.find("injected fault") != std::string::npos);
+    auto const later = write(flush::yes);
+    REQUIRE_FALSE(later);
+    CHECK(later.error().kind == errc::io);
+    CHECK(later.error().message.find("/f") != std::string::npos);
+    CHECK_FALSE(file.sync());
+    CHECK(write(flush::no));
+    auto again = fs.open("/f", open_mode::read_write);  // is told of what happens from now on
+    REQUIRE(again);
+    CHECK(cached_writes<faulty<memory_files>::file>(*std::move(again)).sync());
+}
