@@ -205,7 +205,6 @@ BUGS = {
         ("two lines are halved although they are two", "return lines_less(line, next, k) >> (more ^ 1);", "return lines_less(line, next, k) >> (PLANTED ? 1 : more ^ 1);"),
         ("the same line twice is not halved", "return lines_less(line, next, k) >> (more ^ 1);", "return lines_less(line, next, k) >> (PLANTED ? 0 : more ^ 1);"),
         ("the line behind is never looked at", "auto const* const next = line + more * layout::line;", "auto const* const next = line + (PLANTED ? 0 : more) * layout::line;"),
-        ("halves of lines of other keys are not put together", "else return (less_in(line, k) + less_in(next, k)) >> (more ^ 1);", "else return (less_in(line, k) + (PLANTED ? 0 : less_in(next, k))) >> (more ^ 1);"),
         ("exact nodes are not seen where a look-up is inlined", "else if (auto const& n = node(at); n.of_words(Kind)) [[unlikely]]", "else if (auto const& n = node(at); !PLANTED && n.of_words(Kind)) [[unlikely]]"),
         ("a tree of seven levels is gone through as of six", "return by_tree<node_kind::words, 7>(p, k);", "return PLANTED ? by_tree<node_kind::words, 6>(p, k) : by_tree<node_kind::words, 7>(p, k);"),
         ("nodes of pairs below six levels are gone through as of five", "return by_tree<node_kind::pairs, 6>(p, k);", "return PLANTED ? by_tree<node_kind::pairs, 5>(p, k) : by_tree<node_kind::pairs, 6>(p, k);"),

@@ -79,7 +79,9 @@ public:
     unsigned      levels() const noexcept { return levels_; }
 
     /// Number of separators less than p.
-    std::uint64_t lower(std::uint64_t p) const noexcept {
+    std::uint64_t lower(std::uint64_t p) const noexcept { return lower_inlined(p); }
+    /// The same, for who calls nothing else: a function without calls needs no frame.
+    [[gnu::always_inline]] std::uint64_t lower_inlined(std::uint64_t p) const noexcept {
         if (levels_ == 8) return lower_of<8>(p);
         if (levels_ == 7) return lower_of<7>(p);
         if (levels_ == 6) return lower_of<6>(p);

@@ -212,8 +212,9 @@ public:
         out.tree_ = *std::move(tree);
         auto end  = detail::line_tree_at + key_tree::bytes(h.nodes - 1);
         if (h.router_at != 0) {
-            if (h.router_at != end)
-                return fail(errc::corrupt, {"the router of a position index must stand at offset ", end});
+            if (h.router_at != end || h.kind != static_cast<std::uint64_t>(node_kind::bits))
+                return fail(errc::corrupt, {"the router of a position index must stand at offset ", end,
+                                            ", and its nodes must be of bits"});
             auto router = radix_router::open(model, h.router_at, out.tree_, end);
             if (!router) return fail(std::move(router).error());
             out.router_ = *std::move(router);
@@ -238,27 +239,28 @@ public:
     /// Inlined as far as the usual ways go: look-ups in a loop overlap the better the fewer instructions each of them has.
     [[gnu::always_inline]] std::uint64_t lower_bound(Key const& k) const {
         auto const p = space_(k);
-        if constexpr (Policy::thresholds == node_kind::bits) {
+        if constexpr (may_have(node_kind::bits)) {
             if (way_ == way_of(node_kind::bits, 6)) [[likely]]
                 return by_tree<node_kind::bits, 6>(p, k);
-            if (way_ == way_of(node_kind::bits, 5)) return by_tree<node_kind::bits, 5>(p, k);
-            if (way_ == way_of(node_kind::bits, 4)) return by_tree<node_kind::bits, 4>(p, k);
-            if (way_ == way_of(node_kind::bits, 0)) {
-                auto const first = router_.first(p);
-                if (first != radix_router::ask_tree) [[likely]]
-                    return in_node<node_kind::bits>(first + tree_.less_of_eight(first, p), p, k);
-                return search(p, k);
+            if (kind_ == node_kind::bits) {
+                if (way_ == way_of(node_kind::bits, 5)) return by_tree<node_kind::bits, 5>(p, k);
+                if (way_ == way_of(node_kind::bits, 4)) return by_tree<node_kind::bits, 4>(p, k);
+                if (way_ == way_of(node_kind::bits, 0))
+                    if (auto const first = router_.first(p); first != radix_router::ask_tree) [[likely]]
+                        return in_node<node_kind::bits>(first + tree_.less_of_eight(first, p), p, k);
+                return search_in<node_kind::bits>(p, k);
             }
         }
-        if constexpr (Policy::thresholds == node_kind::bits || Policy::thresholds == node_kind::pairs) {
+        if constexpr (may_have(node_kind::pairs)) {
             if (way_ == way_of(node_kind::pairs, 7)) return by_tree<node_kind::pairs, 7>(p, k);
             if (way_ == way_of(node_kind::pairs, 6)) return by_tree<node_kind::pairs, 6>(p, k);
+            if (!may_have(node_kind::words) || kind_ == node_kind::pairs) return search_in<node_kind::pairs>(p, k);
         }
-        if constexpr (Policy::thresholds == node_kind::bits || Policy::thresholds == node_kind::words) {
+        if constexpr (may_have(node_kind::words)) {
             if (way_ == way_of(node_kind::words, 8)) return by_tree<node_kind::words, 8>(p, k);
             if (way_ == way_of(node_kind::words, 7)) return by_tree<node_kind::words, 7>(p, k);
         }
-        return search(p, k);
+        return search_in<node_kind::words>(p, k);
     }
     /// The positions that lower_bound(k) may have by the model alone; size() stands for "after the last".
     position_range window(Key const& k) const {
@@ -321,16 +323,17 @@ private:
     static constexpr std::size_t width = Policy::look_ups;
 
     /// A way to look up, by the kind of nodes and the levels of the tree, 0 for the router. lower_bound() has those inlined that 2 to 300 million
-    /// keys take; search() has all.
+    /// keys take; search_in() has all.
     static constexpr std::uint8_t way_of(node_kind kind, unsigned levels) noexcept {
         return static_cast<std::uint8_t>(static_cast<unsigned>(kind) << 5 | levels);
     }
 
-    /// Without nodes the router finds the line itself.
+    static constexpr bool may_have(node_kind kind) noexcept {
+        return Policy::thresholds == node_kind::bits || Policy::thresholds == kind;
+    }
+    /// Without nodes the tree finds the line itself.
     bool has_nodes() const noexcept {
-        if constexpr (Policy::thresholds == node_kind::words) return false;
-        else if constexpr (Policy::thresholds == node_kind::pairs) return true;
-        else return kind_ != node_kind::words;
+        return !may_have(node_kind::words) || (Policy::thresholds == node_kind::bits && kind_ != node_kind::words);
     }
     static bool fits_policy(std::uint64_t kind) noexcept {
         return Policy::thresholds == node_kind::bits ? kind >= 1 && kind <= 3
@@ -375,16 +378,10 @@ private:
     [[gnu::noinline, gnu::cold]] std::uint64_t in_words(line_node const& n, std::uint64_t p, Key const& k) const {
         return finish_one(n.start() + detail::node_words_less(n, p), k);
     }
-    /// lower_bound() by any way.
-    std::uint64_t search(std::uint64_t p, Key const& k) const {
-        if (!has_nodes()) return search_in<node_kind::words>(p, k);
-        if constexpr (Policy::thresholds == node_kind::bits)
-            if (kind_ == node_kind::bits) return search_in<node_kind::bits>(p, k);
-        return search_in<node_kind::pairs>(p, k);
-    }
+    /// lower_bound() by a tree of any number of levels.
     template <node_kind Kind>
     [[gnu::noinline]] std::uint64_t search_in(std::uint64_t p, Key const& k) const {
-        return in_node<Kind>(route(p), p, k);
+        return in_node<Kind>(tree_.lower_inlined(p), p, k);
     }
 
     /// The lines to look at, from what route() said: a node, or, without nodes, the line itself.
@@ -558,7 +555,7 @@ result<byte_vector> build_line_index(std::span<Key const> keys, std::uint64_t le
     head.line  = index_line<Key>;
     head.kind  = static_cast<std::uint64_t>(kind);
     if constexpr (Policy::learned_router) {
-        if (kind != node_kind::words) {
+        if (kind == node_kind::bits) {
             head.router_at = out.size();
             radix_router::put(out, made.separators);
         }
