@@ -242,6 +242,13 @@ TEST_CASE("after a sync that failed no flushed write of that file succeeds, as t
     CHECK(later.error().message.find("/f") != std::string::npos);
     CHECK_FALSE(file.sync());
     CHECK(write(flush::no));
+    {
+        pooled_queue<cached_writes<faulty<memory_files>::file>> queue(2);
+        REQUIRE(queue.submit(file, 0, page.bytes, flush::yes, 7));
+        auto const told = queue.wait();
+        CHECK(told.tag == 7);
+        CHECK_FALSE(told.done);
+    }
     auto again = fs.open("/f", open_mode::read_write);  // is told of what happens from now on
     REQUIRE(again);
     CHECK(cached_writes<faulty<memory_files>::file>(*std::move(again)).sync());
