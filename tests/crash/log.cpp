@@ -29,8 +29,9 @@ tenon::byte_vector record_of(std::uint64_t step) {
     return out;
 }
 
-/// Threads writers of Steps records each; step t * 1000 + i is the i-th of writer t. One writer syncs in batches.
-template <class Policy, std::uint64_t Writers, std::uint64_t Steps>
+/// Threads writers of Steps records each; step t * 1000 + i is the i-th of writer t. One writer syncs in batches. In each life the log is
+/// opened and closed, and the writers go on.
+template <class Policy, std::uint64_t Writers, std::uint64_t Steps, std::uint64_t Lives = 1>
 struct log_workload {
     using log_type                           = typename Policy::template log<simulated_files>;
     static constexpr tenon::survives promise = Policy::promise;
@@ -49,12 +50,16 @@ struct log_workload {
     }
 
     static void run(simulated_files disk, tenon::testing::journal& j) {
+        for (std::uint64_t life = 0; life < Lives; ++life)
+            live(disk, j, life * Steps / Lives, (life + 1) * Steps / Lives);
+    }
+    static void live(simulated_files disk, tenon::testing::journal& j, std::uint64_t before, std::uint64_t last) {
         auto                   log = log_type::open(disk, "log", log_options);
         tenon::testing::report unused;
         if (!log || !read(*log, unused)) return;
         auto const write = [&](std::uint64_t t) {
-            std::uint64_t promised = 0;
-            for (std::uint64_t i = 1; i <= Steps; ++i) {
+            std::uint64_t promised = before;
+            for (std::uint64_t i = before + 1; i <= last; ++i) {
                 j.begin(t * 1000 + i);
                 auto const end = log->append(record_of(t * 1000 + i));
                 if (!end) return;
@@ -116,6 +121,12 @@ void sweep() {
 TEST_CASE_TEMPLATE("records of every size: what was acknowledged is there, in order, whatever the power cut left", Sync,
                    tenon::group_commit, tenon::sync_each_commit, tenon::no_sync) {
     sweep<log_workload<tenon::segmented_wal<Sync>, 1, 24>>();
+}
+
+TEST_CASE_TEMPLATE(
+    "a log that is closed and opened again: its new epoch and the first record are whole, whatever the power cut left",
+    Sync, tenon::group_commit, tenon::no_sync, tenon::as_asked) {
+    sweep<log_workload<tenon::segmented_wal<Sync>, 1, 12, 4>>();
 }
 
 TEST_CASE("several writers at once: what each was promised is there, in its order, whatever the power cut left") {

@@ -8,12 +8,15 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <set>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -125,12 +128,13 @@ void compare(tenon::memtable<Table> const& alone, tenon::memtable<Table> const& 
 }
 
 template <class Table>
-void run(char const* policy) {
+void run(char const* policy, bool helped = false) {
     for (auto const& [shape, key] : shapes)
         for (std::size_t const n :
              {std::size_t{0}, std::size_t{1}, std::size_t{17}, std::size_t{3000}, std::size_t{20'000}}) {
             std::uint64_t const seed = 20'261'126 + n;
             CAPTURE(policy);
+            CAPTURE(helped);
             CAPTURE(shape);
             CAPTURE(n);
             CAPTURE(seed);
@@ -139,7 +143,8 @@ void run(char const* policy) {
                 make_writes(random, shape == std::string("one key") ? std::min<std::size_t>(n, 300) : n, key);
             auto const alone  = std::make_unique<tenon::memtable<Table>>(),
                        loaded = std::make_unique<tenon::memtable<Table>>();
-            tenon::memtable_loader<Table> loader(*loaded);
+            tenon::cleared_pages          helpers;
+            tenon::memtable_loader<Table> loader(*loaded, helped ? &helpers : nullptr);
             for (auto const& w : writes) {
                 alone->add(w.key, w.record, w.tombstone, w.at);
                 loader.add(w.key, w.record, w.tombstone, w.at);
@@ -176,17 +181,46 @@ TEST_CASE("a memtable that is loaded at once holds what one has that was given e
     run<shops<tenon::std_map>>("std_map");
 }
 
-TEST_CASE("an error of who visits ends the loading") {
-    tenon::memtable<shops<>>        table;
-    tenon::memtable_loader<shops<>> loader(table);
-    tenon::prng                     random(1);
-    for (auto const& w : make_writes(random, 50, shapes[1].second)) loader.add(w.key, w.record, w.tombstone, w.at);
-    int        calls = 0;
-    auto const done  = loader.finish([&](row_version const*) -> tenon::result<void> {
-        if (++calls == 3) return tenon::fail(tenon::errc::corrupt, "the third");
-        return {};
-    });
-    REQUIRE(!done);
-    CHECK(done.error().message == "the third");
-    CHECK(calls == 3);
+TEST_CASE("so does one that is loaded with threads that clear pages and sort ahead") { run<shops<>>("btree", true); }
+
+TEST_CASE("an error of who visits ends the loading, and its threads") {
+    for (bool const helped : {false, true}) {
+        CAPTURE(helped);
+        tenon::memtable<shops<>>        table;
+        tenon::cleared_pages            helpers;
+        tenon::memtable_loader<shops<>> loader(table, helped ? &helpers : nullptr);
+        tenon::prng                     random(1);
+        for (auto const& w : make_writes(random, helped ? 50'000 : 50, shapes[0].second))
+            loader.add(w.key, w.record, w.tombstone, w.at);
+        int        calls = 0;
+        auto const done  = loader.finish([&](row_version const*) -> tenon::result<void> {
+            if (++calls == 3) return tenon::fail(tenon::errc::corrupt, "the third");
+            return {};
+        });
+        REQUIRE(!done);
+        CHECK(done.error().message == "the third");
+        CHECK(calls == 3);
+    }
+}
+
+TEST_CASE("cleared pages are whole, zero and each handed out once") {
+    tenon::cleared_pages pages;
+    CHECK(pages.take() == nullptr);  // nothing was begun
+    pages.start();
+    pages.start();
+    std::set<std::byte*> taken;
+    while (taken.size() < 40) {  // more than are kept ready
+        auto* const p = pages.take();
+        if (p == nullptr) {
+            std::this_thread::yield();
+            continue;
+        }
+        REQUIRE(reinterpret_cast<std::uintptr_t>(p) % tenon::huge_page_size == 0);
+        REQUIRE(taken.insert(p).second);
+        REQUIRE(std::all_of(p, p + tenon::huge_page_size, [](std::byte b) { return b == std::byte{0}; }));
+        std::fill(p, p + tenon::huge_page_size, std::byte{1});  // all of it is ours
+    }
+    pages.stop();
+    CHECK(pages.take() == nullptr);
+    for (auto* p : taken) tenon::huge_pages::deallocate(p, tenon::huge_page_size);
 }

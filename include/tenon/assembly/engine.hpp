@@ -300,7 +300,10 @@ private:
         if (!log) return fail(std::move(log).error());
         log_         = std::make_shared<log_type>(std::move(*log));
         auto commits = std::apply(
-            [&](auto&... t) { return typename over_tables<tables>::replay(path_, root_.at, *t.memtables.front()...); },
+            [&](auto&... t) {
+                return typename over_tables<tables>::replay(path_, root_.at, Recipe::work::threads,
+                                                            *t.memtables.front()...);
+            },
             *state);
         auto replayed = log_->replay(root_.log, [&](lsn, byte_view record) { return commits.take(record); });
         if (!replayed) return fail(std::move(replayed).error());

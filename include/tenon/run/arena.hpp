@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tenon/core/bytes.hpp"
+#include "tenon/core/cleared_pages.hpp"
 #include "tenon/core/placement.hpp"
 
 #include <atomic>
@@ -25,12 +26,13 @@ public:
     arena(arena const&)            = delete;
     arena& operator=(arena const&) = delete;
 
-    /// 16-byte aligned, not initialised.
-    std::byte* allocate(std::size_t n) {
+    /// 16-byte aligned, not initialised. Large pages are taken from `ready` where it has some.
+    std::byte* allocate(std::size_t n, cleared_pages* ready = nullptr) {
         n = (n + 15) & ~std::size_t{15};
         if (n > left_) {
             std::size_t const size = n > chunk_bytes_ / 4 ? n : chunk_bytes_;
-            chunk             made(static_cast<std::byte*>(huge_pages::allocate(size)), give_back{size});
+            chunk made(size == huge_page_size && ready != nullptr ? ready->take() : nullptr, give_back{size});
+            if (!made) made.reset(static_cast<std::byte*>(huge_pages::allocate(size)));
             chunks_.push_back(std::move(made));
             bytes_.store(bytes_.load(std::memory_order_relaxed) + size, std::memory_order_relaxed);
             if (size == n) return chunks_.back().get();

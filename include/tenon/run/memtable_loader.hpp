@@ -2,14 +2,21 @@
 // Fills a memtable from a log: versions are taken in as they come, and sorted once.
 #pragma once
 
+#include "tenon/core/append_vector.hpp"
+#include "tenon/core/cleared_pages.hpp"
 #include "tenon/core/placement.hpp"
 #include "tenon/core/result.hpp"
 #include "tenon/run/memtable.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
+#include <limits>
+#include <span>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -21,45 +28,55 @@ namespace tenon {
 /// Cost        add: one copy. finish: one pass that brings neighbours together and a sort of some thousand at a time, when keys are spread
 ///             evenly; at worst O(n log n). 16 bytes for each version until then, 32 within finish.
 /// Errors      out of memory leaves a memtable that can only be thrown away.
-/// Threads     one, and nobody reads the memtable before finish has returned.
+/// Threads     one, and nobody reads the memtable before finish has returned. With `helpers` large pages are cleared and parts sorted by
+///             threads of its own, ahead of that one; where they do not start it does their work.
 template <class Table>
 class memtable_loader {
 public:
-    explicit memtable_loader(memtable<Table>& to) : to_(&to) {}
+    /// `helpers` outlive this; loaders that are used in turn may share them.
+    explicit memtable_loader(memtable<Table>& to, cleared_pages* helpers = nullptr) : to_(&to), helpers_(helpers) {}
 
     /// Precondition: timestamps ascend; the record is well formed.
     void add(byte_view key, byte_view record, bool tombstone, timestamp at) {
-        if (entries_.size() == much) to_->arena_.expect_much();
-        auto* const room = to_->arena_.allocate(memtable<Table>::room_for(key, record));
+        if (entries_.size() == much) {
+            to_->arena_.expect_much();
+            if (helpers_ != nullptr) helpers_->start();
+        }
+        auto* const room = to_->arena_.allocate(memtable<Table>::room_for(key, record), helpers_);
         entries_.push_back({key_projection(key), to_->make(room, key, record, tombstone, at)});
     }
 
     /// visit(row_version const*) -> result<void>: the newest version of each key, in key order.
     template <class Visit>
     result<void> finish(Visit visit) {
-        order();
-        for (std::size_t i = 0; i < entries_.size();) {
-            auto* const oldest = entries_[i].version;
-            auto*       newest = oldest;
-            for (ask_for(i); ++i < entries_.size() && same_key(entries_[i - 1], entries_[i]); ask_for(i)) {
-                newest        = entries_[i].version;
-                newest->older = entries_[i - 1].version;
-            }
-            if (auto done = visit(newest); !done) return done;
-            to_->enter(newest, oldest);
-        }
+        parts all(entries_, helpers_ != nullptr);
         entries_ = {};
+        for (auto part = all.next(); !part.empty(); part = all.next())
+            for (std::size_t i = 0; i < part.size();) {
+                auto* const oldest = part[i].version;
+                auto*       newest = oldest;
+                for (ask_for(part, i); ++i < part.size() && same_key(part[i - 1], part[i]); ask_for(part, i)) {
+                    newest        = part[i].version;
+                    newest->older = part[i - 1].version;
+                }
+                if (auto done = visit(newest); !done) return done;
+                to_->enter(newest, oldest);
+            }
         to_->bytes_.store(to_->arena_.bytes() + to_->map_.bytes(), std::memory_order_relaxed);
         to_->feed_deltas();
         return {};
     }
 
 private:
-    static constexpr std::size_t much = 4096;  ///< from then on memory is taken by whole large pages
+    static constexpr std::size_t much      = 4096;  ///< from then on memory is taken by whole large pages
+    static constexpr std::size_t part_size = 2048, ahead = 16;
 
     struct entry {
         std::uint64_t word;  // the key's first eight bytes
         row_version*  version;
+
+        entry() noexcept {}  // an array of them is not touched before it is filled
+        entry(std::uint64_t w, row_version* v) noexcept : word(w), version(v) {}
     };
 
     static bool before(entry const& a, entry const& b) noexcept {
@@ -71,46 +88,111 @@ private:
         return a.word == b.word && as_chars(a.version->key()) == as_chars(b.version->key());
     }
     /// Versions lie where the log had them: asked for some steps ahead, they come while others are entered.
-    void ask_for(std::size_t i) const noexcept {
-        if (i + ahead >= entries_.size()) return;
-        auto const* const at = reinterpret_cast<std::byte const*>(entries_[i + ahead].version);
+    static void ask_for(std::span<entry> part, std::size_t i) noexcept {
+        if (i + ahead < part.size()) ask_for(part[i + ahead]);
+    }
+    static void ask_for(entry const& e) noexcept {
+        auto const* const at = reinterpret_cast<std::byte const*>(e.version);
         __builtin_prefetch(at);
         __builtin_prefetch(at + sizeof(row_version));
     }
 
-    /// Sorts, part by part: each has the words of one interval, all as long.
-    void order() {
-        std::uint64_t low = ~std::uint64_t{0}, high = 0;
-        bool          rising = true;
-        for (std::size_t i = 0; i < entries_.size(); ++i) {
-            low    = std::min(low, entries_[i].word);
-            high   = std::max(high, entries_[i].word);
-            rising = rising && (i == 0 || entries_[i - 1].word < entries_[i].word);
+    /// Entries in parts, each with the words of one interval, all as long. A part is sorted when its turn comes, or before that by a thread.
+    class parts {
+    public:
+        parts(append_vector<entry> const& from, bool thread) {
+            std::uint64_t low = ~std::uint64_t{0}, high = 0, last = 0;
+            each(from, [&](entry const& e) {
+                low     = std::min(low, e.word);
+                high    = std::max(high, e.word);
+                rising_ = rising_ && (last < e.word || &e == &from[0]);
+                last    = e.word;
+            });
+            entries_.resize(from.size());
+            if (rising_) {
+                std::size_t n = 0;
+                each(from, [&](entry const& e) { entries_[n++] = e; });
+                ends_.push_back(n);
+                return;
+            }
+            int const bits   = static_cast<int>(std::bit_width(high - low)),
+                      fewest = static_cast<int>(std::bit_width(from.size() / part_size));
+            auto const shift = bits > fewest ? std::min(bits - fewest, 63) : 0;
+            auto const which = [&](entry const& e) { return static_cast<std::size_t>((e.word - low) >> shift); };
+            ends_.resize(which({high, nullptr}) + 1);
+            each(from, [&](entry const& e) { ++ends_[which(e)]; });
+            std::size_t sum = 0;
+            for (auto& n : ends_) sum += std::exchange(n, sum);
+            each(from, [&](entry const& e) { entries_[ends_[which(e)]++] = e; });
+            if (thread && from.size() > much) try {
+                    sorter_ = std::thread([this] { sort_ahead(); });
+                } catch (std::exception const&) {}  // parts are sorted in their turn
         }
-        if (rising) return;
-        int const bits   = static_cast<int>(std::bit_width(high - low)),
-                  fewest = static_cast<int>(std::bit_width(entries_.size() / part_size));
-        auto const shift = bits > fewest ? std::min(bits - fewest, 63) : 0;
-        auto const which = [&](entry const& e) { return static_cast<std::size_t>((e.word - low) >> shift); };
-        std::vector<std::size_t> ends(which({high, nullptr}) + 1);
-        for (auto const& e : entries_) ++ends[which(e)];
-        std::size_t sum = 0;
-        for (auto& n : ends) sum += std::exchange(n, sum);
-        placed_vector<entry> parted(entries_.size());
-        for (auto const& e : entries_) parted[ends[which(e)]++] = e;
-        entries_.swap(parted);
-        auto begin = entries_.begin();
-        for (auto const end : ends) {
-            auto const last = entries_.begin() + static_cast<std::ptrdiff_t>(end);
-            std::sort(begin, last, before);
-            begin = last;
+        parts(parts const&)            = delete;
+        parts& operator=(parts const&) = delete;
+        ~parts() {
+            tell(over);
+            if (sorter_.joinable()) sorter_.join();
         }
-    }
 
-    static constexpr std::size_t part_size = 2048, ahead = 16;
+        /// The next part that has entries, in order; none when there is no more.
+        std::span<entry> next() {
+            while (at_ < ends_.size()) {
+                auto const i = at_++;
+                if (sorter_.joinable()) {
+                    tell(i);
+                    for (auto seen = sorted_.load(std::memory_order_acquire); seen <= i;
+                         seen      = sorted_.load(std::memory_order_acquire))
+                        sorted_.wait(seen, std::memory_order_acquire);
+                } else if (!rising_) {
+                    sort(i);
+                }
+                if (auto const p = part(i); !p.empty()) return p;
+            }
+            return {};
+        }
+
+    private:
+        template <class Do>
+        static void each(append_vector<entry> const& from, Do work) {
+            from.for_each_chunk(0, from.size(), [&](auto chunk) { std::for_each(chunk.begin(), chunk.end(), work); });
+        }
+        std::span<entry> part(std::size_t i) noexcept {
+            auto const begin = i == 0 ? 0 : ends_[i - 1];
+            return std::span(entries_).subspan(begin, ends_[i] - begin);
+        }
+        void sort(std::size_t i) noexcept {
+            auto const p = part(i);
+            std::sort(p.begin(), p.end(), before);
+        }
+        void sort_ahead() noexcept {
+            for (std::size_t i = 0; i < ends_.size(); ++i) {
+                for (auto seen = turn_.load(); i > seen && i - seen > far; seen = turn_.load()) turn_.wait(seen);
+                if (turn_.load() == over) return;
+                sort(i);
+                sorted_.store(i + 1, std::memory_order_release);
+                sorted_.notify_one();
+            }
+        }
+        void tell(std::size_t i) noexcept {
+            turn_.store(i);
+            turn_.notify_one();
+        }
+
+        /// How many parts are sorted ahead: what they refer to stays in the processor's caches.
+        static constexpr std::size_t far = 8, over = std::numeric_limits<std::size_t>::max();
+
+        placed_vector<entry>     entries_;
+        std::vector<std::size_t> ends_;
+        bool                     rising_ = true;
+        std::size_t              at_     = 0;
+        std::atomic<std::size_t> turn_{0}, sorted_{0};
+        std::thread              sorter_;
+    };
 
     memtable<Table>*     to_;
-    placed_vector<entry> entries_;
+    cleared_pages*       helpers_;
+    append_vector<entry> entries_;
 };
 
 }  // namespace tenon

@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -57,12 +58,32 @@ struct block_entry {
     extent        where;
 };
 
+/// A block of so many, the position of its first row and of the next block's, and where it is.
+struct block_place {
+    std::size_t block, blocks;
+    position    first, next;
+    extent      where;
+};
+
 /// run_directory - the blocks of a run and their zones, looked at in place.
 class run_directory {
 public:
     /// `rows` and `columns` of the run that it belongs to.
     static result<run_directory> open(byte_view bytes, std::uint64_t rows, std::size_t columns) {
-        auto const    bad = [&](char const* what) { return fail(errc::corrupt, {"a run's directory: ", what}); };
+        auto       out = open_unread(bytes, rows, columns);
+        auto const bad = [&](char const* what) { return fail(errc::corrupt, {"a run's directory: ", what}); };
+        if (!out) return out;
+        auto const& blocks = out->blocks_;
+        for (std::size_t i = 0; i < blocks.size(); ++i) {
+            if (i > 0 && blocks[i].first <= blocks[i - 1].first) return bad("blocks are out of order");
+            if (blocks[i].first >= rows) return bad("a block lies behind the last row");
+        }
+        if (!blocks.empty() && blocks[0].first != 0) return bad("the first block does not hold the first row");
+        if (blocks.empty() && rows != 0) return bad("rows but no blocks");
+        return out;
+    }
+    /// The same, where nothing is looked at but the number of blocks; for place_in_part.
+    static result<run_directory> open_unread(byte_view bytes, std::uint64_t rows, std::size_t columns) {
         run_directory out;
         byte_reader   in(bytes);
         auto const    n = in.get<std::uint64_t>();
@@ -71,13 +92,7 @@ public:
         if (!in.ok() || n > in.left() / (sizeof(block_entry) + columns * sizeof(zone)) ||
             !view_array(bytes, sizeof n, n, out.blocks_) ||
             !view_array(bytes, sizeof n + n * sizeof(block_entry), n * columns, out.zones_))
-            return bad("shorter than its blocks");
-        for (std::size_t i = 0; i < n; ++i) {
-            if (i > 0 && out.blocks_[i].first <= out.blocks_[i - 1].first) return bad("blocks are out of order");
-            if (out.blocks_[i].first >= rows) return bad("a block lies behind the last row");
-        }
-        if (n != 0 && out.blocks_[0].first != 0) return bad("the first block does not hold the first row");
-        if (n == 0 && rows != 0) return bad("rows but no blocks");
+            return fail(errc::corrupt, "a run's directory: shorter than its blocks");
         return out;
     }
     std::span<block_entry const> blocks() const noexcept { return blocks_; }
@@ -93,8 +108,29 @@ public:
         }
         return low;
     }
-    position first_of(std::size_t b) const noexcept { return b < blocks_.size() ? blocks_[b].first : rows_; }
-    zone     zone_of(std::size_t b, std::size_t column) const noexcept { return zones_[b * columns_ + column]; }
+    position    first_of(std::size_t b) const noexcept { return b < blocks_.size() ? blocks_[b].first : rows_; }
+    block_place place_of(std::size_t b) const noexcept {
+        return {b, blocks_.size(), first_of(b), first_of(b + 1), blocks_[b].where};
+    }
+    /// Of the block that holds a position below the run's size; `need(bytes) -> result<void>` verifies what is looked at. Nothing when no
+    /// block is found to hold it.
+    template <class Need>
+    result<std::optional<block_place>> place_in_part(position at, Need need) const {
+        std::size_t low = 0, high = blocks_.size();
+        while (low < high) {  // ends at the first block that begins behind it
+            auto const middle = low + (high - low) / 2;
+            if (auto done = need(std::as_bytes(blocks_.subspan(middle, 1))); !done)
+                return fail(std::move(done).error());
+            if (blocks_[middle].first <= at) low = middle + 1;
+            else high = middle;
+        }
+        if (low == 0) return std::nullopt;
+        auto const around = blocks_.subspan(low - 1, std::min<std::size_t>(2, blocks_.size() - (low - 1)));
+        if (auto done = need(std::as_bytes(around)); !done) return fail(std::move(done).error());
+        auto const p = place_of(low - 1);
+        return p.first <= at && at < p.next ? std::optional(p) : std::nullopt;
+    }
+    zone zone_of(std::size_t b, std::size_t column) const noexcept { return zones_[b * columns_ + column]; }
 
 private:
     std::uint64_t                rows_    = 0;
@@ -248,6 +284,23 @@ public:
         });
     }
 
+    /// Of the block that holds a position. The first look-ups verify what they look at instead of the whole directory.
+    result<block_place> place_of(position at) const {
+        if (at >= size()) return no_row(at);
+        auto const* d = directory_.ready();
+        if constexpr (reads_in_part<Store>)
+            if (d == nullptr && places_.fetch_add(1, std::memory_order_relaxed) < looks_in_part) {
+                auto place = place_in_part(at);
+                if (place && *place) return **place;
+            }
+        if (d == nullptr) {
+            auto whole = directory();  // which says what is wrong
+            if (!whole) return fail(std::move(whole).error());
+            d = *whole;
+        }
+        return d->place_of(d->block_of(at));
+    }
+
     result<keys_type const*> keys() const {
         return keys_.get([&](extent_view& view) -> result<keys_type> {
             auto bytes = read(descriptor_.keys, view);
@@ -316,10 +369,23 @@ private:
             return read(e, keep);
         }
     }
+    result<std::optional<block_place>> place_in_part(position at) const {
+        auto part = unverified_directory_.get([&](extent_view& view) -> result<directory_in_part> {
+            auto bytes = read_parts(descriptor_.directory, view);
+            if (!bytes) return fail(std::move(bytes).error());
+            if (auto head = view.need(bytes->first(std::min<std::size_t>(bytes->size(), 8))); !head)
+                return fail(std::move(head).error());
+            auto d = run_directory::open_unread(*bytes, descriptor_.rows, columns_);
+            if (!d) return fail(std::move(d).error());
+            return directory_in_part{view, std::move(*d)};
+        });
+        if (!part) return fail(std::move(part).error());
+        return (*part)->directory.place_in_part(at, [&](byte_view b) { return (*part)->bytes.need(b); });
+    }
     /// As find, before the keys are verified as a whole: what the answer rests on is. The filter has to be read whole before it may say
     /// no, so the first look-ups go without it.
     result<position> find_in_part(byte_view key, std::uint64_t key_hash) const {
-        if (filter_.ready() != nullptr || finds_.fetch_add(1, std::memory_order_relaxed) >= finds_without_filter) {
+        if (filter_.ready() != nullptr || finds_.fetch_add(1, std::memory_order_relaxed) >= looks_in_part) {
             auto maybe = may_contain(key_hash);
             if (!maybe) return fail(std::move(maybe).error());
             if (!*maybe) return size();
@@ -374,16 +440,21 @@ private:
         extent_view                    bytes;
         std::span<std::uint64_t const> all;
     };
-    static constexpr std::uint32_t finds_without_filter = 16;
+    struct directory_in_part {
+        extent_view   bytes;
+        run_directory directory;
+    };
+    static constexpr std::uint32_t looks_in_part = 16;
 
     std::shared_ptr<Store>              store_;
     run_descriptor                      descriptor_;
     std::string_view                    table_;
     std::size_t                         columns_;
     lazily<run_directory>               directory_;
+    lazily<directory_in_part>           unverified_directory_;
     lazily<keys_type>                   keys_;
     lazily<keys_in_part>                unverified_keys_;
-    mutable std::atomic<std::uint32_t>  finds_{0};
+    mutable std::atomic<std::uint32_t>  finds_{0}, places_{0};
     lazily<stamps>                      stamps_;
     lazily<typename Filter::view>       filter_;
     mutable std::vector<extent>         obsolete_;  // released when this ends; set by who replaces this run
@@ -438,37 +509,15 @@ public:
     result<block_view<schema_type> const*> block(std::size_t b, pin& keep) const {
         auto d = this->directory();
         if (!d) return fail(std::move(d).error());
-        auto const open = [&](extent_view& view) -> result<block_view<schema_type>> {
-            auto bytes = this->read((*d)->blocks()[b].where, view);
-            if (!bytes) return fail(std::move(bytes).error());
-            auto opened = block_view<schema_type>::open(*bytes);
-            if (opened && opened->rows() != (*d)->first_of(b + 1) - (*d)->first_of(b))
-                return fail(errc::corrupt, "block of rows: another number of rows than its run says");
-            return opened;
-        };
-        if constexpr (evicts_extents<Store>) {
-            auto& last = keep.last;
-            if (last.of == this && last.block == b) return &last.view;
-            last.of     = nullptr;
-            auto opened = open(last.bytes);
-            if (!opened) return fail(std::move(opened).error());
-            last = {this, b, std::move(last.bytes), *opened};
-            return &last.view;
-        } else {
-            auto blocks = open_blocks_.get(
-                [&](extent_view&) -> result<open_blocks> { return open_blocks((*d)->blocks().size()); });
-            return (**blocks)[b].get(open);
-        }
+        return block((*d)->place_of(b), keep);
     }
     /// The bytes of a row's columns; they live as long as its block does.
     result<void> columns(position at, byte_view (&out)[schema_type::size], pin& keep) const {
-        if (at >= this->size()) return this->no_row(at);
-        auto d = this->directory();
-        if (!d) return fail(std::move(d).error());
-        auto const b = (*d)->block_of(at);
-        auto       v = block(b, keep);
+        auto const place = this->place_of(at);
+        if (!place) return fail(error(place.error()));
+        auto v = block(*place, keep);
         if (!v) return fail(std::move(v).error());
-        (*v)->columns(static_cast<std::uint32_t>(at - (*d)->first_of(b)), out);
+        (*v)->columns(static_cast<std::uint32_t>(at - place->first), out);
         return {};
     }
     result<void> row(position at, row_type& out, pin& keep) const {
@@ -490,7 +539,37 @@ public:
     }
 
 private:
-    using open_blocks = std::vector<detail::lazily<block_view<schema_type>>>;
+    result<block_view<schema_type> const*> block(block_place const& place, pin& keep) const {
+        auto const open = [&](extent_view& view) -> result<block_view<schema_type>> {
+            auto bytes = this->read(place.where, view);
+            if (!bytes) return fail(std::move(bytes).error());
+            auto opened = block_view<schema_type>::open(*bytes);
+            if (opened && opened->rows() != place.next - place.first)
+                return fail(errc::corrupt, "block of rows: another number of rows than its run says");
+            return opened;
+        };
+        if constexpr (evicts_extents<Store>) {
+            auto& last = keep.last;
+            if (last.of == this && last.block == place.block) return &last.view;
+            last.of     = nullptr;
+            auto opened = open(last.bytes);
+            if (!opened) return fail(std::move(opened).error());
+            last = {this, place.block, std::move(last.bytes), *opened};
+            return &last.view;
+        } else {
+            auto const groups = open_blocks_.get(
+                [&](extent_view&) -> result<open_blocks> { return open_blocks(place.blocks / group + 1); });
+            if (place.block / group >= (*groups)->size())
+                return fail(errc::corrupt, "a run's directory: has another number of blocks than before");
+            auto const blocks = (**groups)[place.block / group].get(
+                [](extent_view&) -> result<block_group> { return block_group(group); });
+            return (**blocks)[place.block % group].get(open);
+        }
+    }
+
+    static constexpr std::size_t group = 256;  // of blocks whose places are made together
+    using block_group                  = std::vector<detail::lazily<block_view<schema_type>>>;
+    using open_blocks                  = std::vector<detail::lazily<block_group>>;
 
     detail::lazily<open_blocks>                      open_blocks_;  // where the store does not evict
     typename parts_of<typename Table::indexes>::type parts_;

@@ -150,7 +150,7 @@ private:
                 std::unique_lock lock(mutex);
                 try {
                     drain(lock);
-                    if (batches.failure() == nullptr && batches.durable() == batches.end()) {
+                    if (batches.failure() == nullptr && batches.durable() == batches.end() && next_epoch == 0) {
                         put({}, 0, seed, 0);
                         drain(lock);
                     }
@@ -195,14 +195,14 @@ private:
             if (found->damaged) return detail::wal_damage(segments.list(), *found);
             batches.begin_at(found->chain.at, 0, {});
             if (!options.read_only)
-                if (auto begun = begin_epoch(*found, from); !begun)
-                    return fail(std::move(begun).error().while_("opening the log '" + directory + "' for writing"));
+                if (auto taken = take_up(*found, from); !taken)
+                    return fail(std::move(taken).error().while_("opening the log '" + directory + "' for writing"));
             found->report.end = {batches.end()};
             return found->report;
         }
 
-        /// Cuts the tail with zeros and writes the mark of a new epoch, all of it onto the medium.
-        [[gnu::cold]] result<void> begin_epoch(detail::wal_recovered const& found, std::uint64_t from) {
+        /// Takes the log up where it ends. After a clean close nothing is written before the first record is.
+        [[gnu::cold]] result<void> take_up(detail::wal_recovered const& found, std::uint64_t from) {
             if (found.chain.epoch == std::numeric_limits<std::uint32_t>::max())
                 return fail(errc::corrupt, "the log's epoch is at its greatest value: no writer gets there");
             auto const at = found.chain.at, block = detail::wal_block_down(at);
@@ -216,18 +216,29 @@ private:
                 before.assign(bytes->begin(), bytes->end());
             }
             if (auto done = segments.open_from(block); !done) return done;
-            if (auto done = cut(direct ? detail::wal_block_up(at) : at, found.tail.end); !done) return done;
             batches.begin_at(at, found.chain.prev.value_or(0), before);
+            next_epoch = found.chain.epoch + 1;
+            ready      = found.closed;
+            if (ready) return {};
+            if (auto done = cut(direct ? detail::wal_block_up(at) : at, found.tail.end); !done) return done;
+            auto done = begin_epoch();
+            ready     = done.has_value();
+            return done;
+        }
+        /// Writes the mark of a new epoch at the end, onto the medium. errc::full when there was no place for it: nothing has changed.
+        [[gnu::cold]] result<void> begin_epoch() {
             if (auto made = segments.reach(batches.bound(0)); !made) return made;
             segments.reserve(0);
+            batches.reserve(0, false);
             batches.open_one();
-            put({}, 0, seed, found.chain.epoch + 1);
+            auto const at = batches.durable();
+            put({}, 0, seed, next_epoch);
             if (batches.failure()) return fail(*batches.failure());
             auto const b    = batches.take();
             last_sync       = fs.now_ns();
             auto const done = write(*b, at);
             batches.returned(*b, done);
-            ready = done.has_value();
+            if (done) next_epoch = 0;
             return done;
         }
         /// Zeros from `at`, direct: whole blocks, to the end of the block that holds `end - 1`, onto the medium.
@@ -255,7 +266,7 @@ private:
             if (!found->damaged) return out;
             out.lost_records = found->tail.records;
             out.lost_bytes   = found->tail.end - found->chain.at;
-            if (auto done = begin_epoch(*found, from); !done) return fail(std::move(done).error());
+            if (auto done = take_up(*found, from); !done) return fail(std::move(done).error());
             out.end = {batches.end()};
             return out;
         }
@@ -279,7 +290,7 @@ private:
             lsn const mine{put(record, flags, payload_crc, 0)};
             if (!direct && batches.failure()) {  // it could not be stored
                 call_back(lock);
-                return fail(*batches.failure());
+                return broken();
             }
             ++counts.appended_records;
             counts.appended_bytes += bytes;
@@ -313,6 +324,11 @@ private:
         /// A place in the files and in memory for one more record, or nothing has changed.
         result<void> make_room(std::unique_lock<std::mutex>& lock, std::uint64_t bytes, bool with_callback) {
             expects(ready, "call replay before the first append");
+            if (next_epoch != 0 && !batches.failure()) {
+                auto begun = in_memory_left([&] { return begin_epoch(); });
+                if (!begun && begun.error().kind != errc::full) batches.fail_with(begun.error());
+                if (!begun) return batches.failure() ? broken() : begun;
+            }
             for (;;) {
                 if (batches.failure()) return poisoned();
                 auto const limit = batches.bound(bytes);
@@ -483,6 +499,11 @@ private:
         tl::unexpected<error> poisoned() const {
             return fail(errc::poisoned, {"the log '", directory, "' takes nothing more after a failed write or sync (",
                                          batches.failure()->message, "): reopen it"});
+        }
+
+        /// What has just poisoned the log, for the append that met it: errc::full would say that nothing has happened.
+        tl::unexpected<error> broken() const {
+            return batches.failure()->kind == errc::full ? poisoned() : fail(*batches.failure());
         }
 
         // --- records with a callback: written without anybody waiting ---
@@ -673,6 +694,7 @@ private:
         mutable std::mutex  mutex;  // guards what follows
         detail::wal_batches batches{direct, Sync::under_way};
         wal_stats           counts;
+        std::uint32_t       next_epoch = 0;  // whose mark is still to be written
         std::uint64_t       last_sync = 0, write_ns = 0, look_at = 0;
         std::uint64_t       whole_to = 0,
                       segment_limit =
