@@ -269,7 +269,7 @@ int main(int argc, char** argv) {
     add(run_disk(folder / "disk", seconds));
     if (wanted("queues"))
         for (std::size_t const bytes : {4096u, 65536u})
-            for (std::size_t const depth : {1u, 4u, 16u}) {
+            for (std::size_t const depth : {1u, 2u, 4u, 16u}) {
                 add(run_queue<tenon::posix_files>(folder / "disk", "pool", seconds, bytes, depth));
 #if defined(TENON_BENCH_URING)
                 auto const kind = std::string(tenon::uring_files{}.make_queue(1)->kind());
@@ -302,21 +302,16 @@ int main(int argc, char** argv) {
     add(run_disk(folder / "disk", seconds));
 
     if (as_json) {
-        atlas::json out;
-        out.object();
-        about.write(out);
-        out.key("commits").array();
-        for (auto const& l : lines)
-            out.object()
-                .field("store", l.name)
-                .field("threads", l.what)
-                .field("per_second", l.per_second)
-                .field("p50", l.p50)
-                .field("p99", l.p99)
-                .field("note", l.note)
-                .end();
-        out.end().end();
-        std::puts(out.text().c_str());
+        bench::print_json(
+            about, "commits", lines, [](auto&) {},
+            [](auto& out, line const& l) {
+                out.field("store", l.name)
+                    .field("threads", l.what)
+                    .field("per_second", l.per_second)
+                    .field("p50", l.p50)
+                    .field("p99", l.p99)
+                    .field("note", l.note);
+            });
         return 0;
     }
     about.print();

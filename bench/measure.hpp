@@ -298,4 +298,21 @@ private:
     std::vector<std::pair<std::string, std::string>> all_;
 };
 
+/// One JSON document on stdout: the facts, what more(json) adds, and under `key` an object for each line, which fields(json, line) fills.
+template <class Line, class More, class Fields>
+void print_json(facts const& about, char const* key, std::vector<Line> const& lines, More more, Fields fields) {
+    atlas::json out;
+    out.object();
+    about.write(out);
+    more(out);
+    out.key(key).array();
+    for (auto const& l : lines) {
+        out.object();
+        fields(out, l);
+        out.end();
+    }
+    out.end().end();
+    std::puts(out.text().c_str());
+}
+
 }  // namespace bench

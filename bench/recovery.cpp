@@ -288,22 +288,17 @@ int main(int argc, char** argv) {
     if (what != "killed") run_closed(lines, all, keep.empty() ? folder.path() : keep, closed_rows, rounds * 8);
 
     if (as_json) {
-        atlas::json out;
-        out.object();
-        about.write(out);
-        out.field("rows", rows).field("closed_rows", closed_rows).key("openings").array();
-        for (auto const& l : lines)
-            out.object()
-                .field("store", l.name)
-                .field("after", l.what)
-                .field("open", l.open.median())
-                .field("read", l.read.median())
-                .field("read_worst", l.read.percentile(1))
-                .field("bytes", l.bytes)
-                .field("note", l.note)
-                .end();
-        out.end().end();
-        std::puts(out.text().c_str());
+        bench::print_json(
+            about, "openings", lines, [&](auto& out) { out.field("rows", rows).field("closed_rows", closed_rows); },
+            [](auto& out, line const& l) {
+                out.field("store", l.name)
+                    .field("after", l.what)
+                    .field("open", l.open.median())
+                    .field("read", l.read.median())
+                    .field("read_worst", l.read.percentile(1))
+                    .field("bytes", l.bytes)
+                    .field("note", l.note);
+            });
         return 0;
     }
     about.print();

@@ -27,6 +27,16 @@ inline void expect_whole_blocks(std::size_t block, std::uint64_t offset, byte_vi
     expects((offset | bytes.size() | reinterpret_cast<std::uintptr_t>(bytes.data())) % block == 0,
             "a direct write takes whole blocks: offset, size and address are multiples of block_bytes()");
 }
+
+/// A write that a queue has taken.
+template <class Direct>
+struct queued_write {
+    Direct*       file;
+    std::uint64_t offset;
+    byte_view     bytes;
+    flush         how;
+    std::uint64_t tag;
+};
 }  // namespace detail
 
 /// cached_writes<File> - a direct file made of an ordinary one: a flushed write is write_at and sync.
@@ -130,13 +140,6 @@ public:
     }
 
 private:
-    struct request {
-        Direct*       file;
-        std::uint64_t offset;
-        byte_view     bytes;
-        flush         how;
-        std::uint64_t tag;
-    };
     write_completion take() {
         auto out = std::move(done_.front());
         done_.pop_front();
@@ -159,14 +162,14 @@ private:
         }
     }
 
-    std::size_t const            depth_;
-    std::mutex                   mutex_;
-    std::condition_variable      work_, ended_;
-    std::deque<request>          waiting_;
-    std::deque<write_completion> done_;
-    std::vector<std::thread>     threads_;
-    std::size_t                  idle_   = 0;
-    bool                         ending_ = false;
+    std::size_t const                        depth_;
+    std::mutex                               mutex_;
+    std::condition_variable                  work_, ended_;
+    std::deque<detail::queued_write<Direct>> waiting_;
+    std::deque<write_completion>             done_;
+    std::vector<std::thread>                 threads_;
+    std::size_t                              idle_   = 0;
+    bool                                     ending_ = false;
 };
 
 static_assert(direct_file<cached_writes<archetype::file_handle>>);

@@ -101,13 +101,8 @@ public:
     }
 
 private:
-    struct request {
-        Direct*       file;
-        std::uint64_t offset;
-        byte_view     bytes;
-        flush         how;
-        std::uint64_t tag;
-    };
+    using request = detail::queued_write<Direct>;
+
     static constexpr std::size_t most = std::size_t{1} << 30;
 
     result<void> through_pool(Direct& d, std::uint64_t offset, byte_view bytes, flush f, std::uint64_t tag) {

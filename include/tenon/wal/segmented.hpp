@@ -37,10 +37,11 @@ namespace tenon {
 ///             more before it.
 /// Guarantee   replay visits every record that was synced under the policy, in order, then possibly some that were appended and
 ///             not synced, each whole, without a gap; never anything else. What replay has visited survives power loss from
-///             then on. Replaying again changes nothing but the epoch.
+///             then on. Replaying again changes nothing but the epoch, and after a clean close nothing at all.
 /// Cost        append: one checksum outside the lock, one copy inside it; the copy is the write where the policy promises less than
 ///             power_loss, else more than 4 MiB that wait are written by append itself. sync: what Sync says. open and replay: reads the
-///             log from `from` on, once; to its last record after a clean close, else to the end of its last segment.
+///             log from `from` on, once; to its last record after a clean close, else to the end of its last segment. After a clean close
+///             they write nothing: the first append does one durable write more, which begins an epoch.
 /// Errors      as the concept; append: errc::full when a segment cannot be made or memory runs out, before any part of the record has a
 ///             place: the log goes on, and takes records again when there is space; sync: errc::full poisons; replay: errc::corrupt with
 ///             file and offset, also for a `from` where no record ends or begins,
@@ -382,7 +383,7 @@ private:
         void gather(std::unique_lock<std::mutex>& lock) {
             if (!options.threads || batches.open()->records >= batches.expected()) return;
             gathering        = true;
-            auto const until = fs.now_ns() + write_ns / 4;
+            auto const until = fs.now_ns() + write_ns / 2;
             do {
                 lock.unlock();
                 std::this_thread::yield();
