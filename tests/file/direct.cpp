@@ -2,6 +2,7 @@
 // Direct files: whole blocks, several writes under way, and what a power loss leaves of them.
 #include "tenon/file/direct.hpp"
 #include "tenon/core/contract.hpp"
+#include "tenon/core/sync_turns.hpp"
 #include "tenon/file/faulty.hpp"
 #include "tenon/file/memory.hpp"
 #include "tenon/file/posix.hpp"
@@ -13,6 +14,7 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <new>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -252,4 +254,15 @@ TEST_CASE("after a sync that failed no flushed write of that file succeeds, as t
     auto again = fs.open("/f", open_mode::read_write);  // is told of what happens from now on
     REQUIRE(again);
     CHECK(cached_writes<faulty<memory_files>::file>(*std::move(again)).sync());
+}
+
+TEST_CASE("a sync that ends by an exception has failed, too") {
+    tenon::detail::sync_turns turns;
+    auto const                good = []() -> tenon::result<void> { return {}; };
+    CHECK(turns.take("a.log", good));
+    CHECK_THROWS_AS((void)turns.take("a.log", []() -> tenon::result<void> { throw std::bad_alloc(); }), std::bad_alloc);
+    auto const after = turns.take("a.log", good);
+    REQUIRE_FALSE(after);
+    CHECK(after.error().kind == tenon::errc::io);
+    CHECK(after.error().message == "an earlier sync of 'a.log' has failed");
 }

@@ -410,9 +410,9 @@ std::vector<std::pair<std::size_t, std::size_t>> levels_of_tree(std::size_t n) {
     std::vector<std::pair<std::size_t, std::size_t>> out{{0, n}};
     while (out.back().second > 8) out.push_back({0, (out.back().second + 7) / 8 - 1});
     std::reverse(out.begin(), out.end());
-    constexpr std::size_t fixed[] = {0, 8, 80, 664, 5344, 42'792};
+    constexpr std::size_t fixed[] = {0, 8, 80, 664, 5344};
     for (std::size_t d = 1; d < out.size(); ++d)
-        out[d].first = d <= 5 ? fixed[d] : out[d - 1].first + (out[d - 1].second + 7) / 8 * 8;
+        out[d].first = d <= 4 ? fixed[d] : out[d - 1].first + (out[d - 1].second + 7) / 8 * 8;
     return out;
 }
 

@@ -75,7 +75,7 @@ inline unsigned line_less(K const* p, K const& k) noexcept {
 /// How many of the values at p and of those at q are less than k.
 template <class K>
 inline unsigned lines_less(K const* p, K const* q, K const& k) noexcept {
-#if defined(__AVX512F__) && defined(__AVX512BW__)
+#if defined(__AVX512F__)
     if constexpr (std::unsigned_integral<K> && sizeof(K) == 8) {
         auto const key = _mm512_set1_epi64(static_cast<long long>(k));
         auto const two = _mm512_kunpackb(_mm512_cmpgt_epu64_mask(key, _mm512_loadu_si512(q)),

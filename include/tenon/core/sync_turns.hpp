@@ -17,6 +17,7 @@ public:
     result<void> take(std::string const& name, Sync sync) {
         std::lock_guard const one(mutex_);
         if (lost_) return fail(errc::io, {"an earlier sync of '", name, "' has failed"});
+        lost_     = true;  // also when it throws, for want of memory to tell of an error
         auto done = sync();
         lost_     = !done;
         return done;

@@ -22,9 +22,9 @@ namespace tenon {
 /// Maps        p -> number of separators below p.
 /// Shapes      n separators; level k above the bottom holds the greatest of each node of the level below it but the last; at most 21 levels.
 /// Guarantee   any p, duplicates allowed. Hostile bytes: open() refuses them, or answers lie in [0, n] and nothing outside is read.
-/// Cost        build O(n); lower and upper log8(n) cache lines, the upper levels of which stay cached; bytes 8 / 7 n and padding, which is 300 KB
-///             at most and makes small trees twice as large where n is little more than a power of 8.
-/// On disk     levels from the top, six of them at fixed places; the rest of their room is 2^64 - 1; docs/formats/hybrid.md
+/// Cost        build O(n); lower and upper log8(n) cache lines, the upper levels of which stay cached; bytes 8 / 7 n and padding, which is 43 KB
+///             at most and makes trees of up to 5 levels twice as large where n is little more than fewer levels hold.
+/// On disk     levels from the top, five of them at fixed places; the rest of their room is 2^64 - 1; docs/formats/hybrid.md
 /// Source      Khuong and Morin, Array Layouts for Comparison-Based Searching, 2017; Slotin, Algorithmica, "S+ trees", 2022.
 class key_tree {
 public:
@@ -129,8 +129,8 @@ public:
 
 private:
     static constexpr unsigned max_levels = 22;
-    static constexpr unsigned fixed_levels =
-        6;  ///< from the top: each stands behind the room of those above it, as if they were full
+    /// From the top: each stands behind the room of those above it, as if they were full.
+    static constexpr unsigned fixed_levels = 5;
 
     /// Words before a level of a fixed place. A node has eight nodes below it, and the last one of a level one more.
     static constexpr std::uint64_t place(unsigned depth) noexcept {

@@ -25,13 +25,14 @@ struct compressed_separators {};  ///< 16 bits for each line of keys, relative t
 /// Guarantee   lower_bound of every key, stored or absent. Duplicates anywhere; no key value is reserved; any number of keys. The same
 ///             time for every distribution of keys.
 /// Cost        look-up log8(n) cache lines, the upper levels cached. Bytes for 8-byte keys: exact 1.14 a key (up to 2.2 below
-///             2 million keys), compressed 0.37. build O(n).
+///             300,000 keys), compressed 0.37. build O(n).
 /// Errors      build: unsorted input or NaN -> errc::unsorted_keys with the first offending rank.
 /// Threads     const members may be called concurrently.
 /// On disk     "tenonidx" version 5, names "static_tree<exact>", "static_tree<compressed>", docs/formats/hybrid.md
 /// Source      Slotin, Algorithmica, "Static B-trees", 2022; Koerkamp, "Static search trees", 2024. Differs: ranks over the caller's own
 ///             array, any key type, bytes that are their own file format; compressed separators.
-/// Use when    nothing may depend on how keys are distributed; else hybrid is smaller and faster.
+/// Use when    nothing may depend on how keys are distributed; else hybrid is smaller and faster. compressed_separators: keys are uneven,
+///             fewer than 8 million, and bytes count more than a third of the time.
 template <class Separators = exact_separators>
 struct static_tree {
     static_assert(std::is_same_v<Separators, exact_separators> || std::is_same_v<Separators, compressed_separators>,
