@@ -383,8 +383,8 @@ BUGS = {
         ("a reopened database gives out a timestamp again", "        last_ = at;", "        last_ = PLANTED ? at - 1 : at;"),
     ]),
     "run/memtable_loader.hpp": ("engine", [
-        ("a key keeps its first version", "newest        = entries_[i].version;", "newest        = PLANTED ? newest : entries_[i].version;"),
-        ("versions lose those before them", "newest->older = entries_[i - 1].version;", "newest->older = PLANTED ? nullptr : entries_[i - 1].version;"),
+        ("a key keeps its first version", "newest        = part[i].version;", "newest        = PLANTED ? newest : part[i].version;"),
+        ("versions lose those before them", "newest->older = part[i - 1].version;", "newest->older = PLANTED ? nullptr : part[i - 1].version;"),
     ]),
     "run/memtable.hpp": ("engine", [
         ("readers see later commits", "while (v != nullptr && (v->at > upto || v->dead)) v = v->older;", "while (v != nullptr && ((v->at > upto && !PLANTED) || v->dead)) v = v->older;"),
@@ -550,7 +550,7 @@ BUGS = {
     "run/run.hpp": ("engine", [
         ("a run that was replaced keeps its space", "if (each_extent([&](extent e) { all.push_back(e); })) obsolete_ = std::move(all);", "if (each_extent([&](extent e) { all.push_back(e); }) && !PLANTED) obsolete_ = std::move(all);"),
         ("commit timestamps are those of the row before", "return *s >> 1;", "return (*s >> 1) - (PLANTED ? 1 : 0);"),
-        ("a block that was pinned is taken for another", "if (last.of == this && last.block == b) return &last.view;", "if (last.of == this && (last.block == b || PLANTED)) return &last.view;"),
+        ("a block that was pinned is taken for another", "if (last.of == this && last.block == place.block) return &last.view;", "if (last.of == this && (last.block == place.block || PLANTED)) return &last.view;"),
         ("the filter answers for keys that it was not asked for", "if (!*maybe) return size();\n        auto k = keys();", "if (*maybe == PLANTED) return size();\n        auto k = keys();"),
     ]),
     "run/relocate.hpp": ("space", [
