@@ -36,6 +36,14 @@ public:
         return (bottom.first + nodes_for(bottom.words) * fan_out) * 8;
     }
 
+    /// How many of these are room that upper levels leave at their fixed places.
+    static std::uint64_t padding(std::uint64_t n) noexcept {
+        auto const [levels, layers] = arrange(n);
+        std::uint64_t words         = 0;
+        for (unsigned level = 0; level < levels; ++level) words += nodes_for(layers[level].words) * fan_out;
+        return bytes(n) - words * 8;
+    }
+
     /// Appends a tree. Precondition: separators ascend.
     static void put(byte_vector& out, std::span<std::uint64_t const> separators) {
         auto const at = out.size();

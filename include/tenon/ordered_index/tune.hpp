@@ -6,6 +6,7 @@
 #include "tenon/model/log_linear.hpp"
 #include "tenon/model/robust.hpp"
 #include "tenon/ordered_index/hybrid.hpp"
+#include "tenon/ordered_index/key_tree.hpp"
 #include "tenon/ordered_index/pgm.hpp"
 #include "tenon/ordered_index/radix_spline.hpp"
 #include "tenon/ordered_index/rmi.hpp"
@@ -167,6 +168,12 @@ private:
         finish(out, 0, lines, lines, 0);
         return out;
     }
+    template <class Index>
+    static std::uint64_t separators(Index const& index) {
+        if constexpr (requires { index.stats().nodes; }) return index.stats().nodes - 1;
+        else if constexpr (requires { index.locator().stats().segments; }) return index.locator().stats().segments;
+        else return index.locator().stats().knots;
+    }
     /// Built over runs of neighbouring keys: what is local there is so in the whole.
     template <class Policy>
     tune_candidate of_other() const {
@@ -178,8 +185,11 @@ private:
         auto made = position_index<Policy, Key>::adopt(*model, sample_);
         if (!made) return out;
         auto const head = static_cast<double>(sizeof(index_header)), m = static_cast<double>(sample_.size());
-        auto const body = static_cast<double>(made->bytes().size()) - head;
-        out.bytes       = sizeof(index_header) + static_cast<std::uint64_t>(m > 0 ? body * (n_ / m) : body);
+        auto const grown = m > 0 ? n_ / m : 1;  // all but the room in a tree grows with the keys
+        auto const tree  = separators(*made);
+        auto const body  = static_cast<double>(made->bytes().size() - key_tree::padding(tree)) - head;
+        out.bytes        = sizeof(index_header) + static_cast<std::uint64_t>(body * grown) +
+                    key_tree::padding(static_cast<std::uint64_t>(static_cast<double>(tree) * grown));
         error_sample sample;
         auto const   samples = std::min<std::uint64_t>(sample_.size(), error_sample::most);
         for (std::uint64_t i = 0; i < samples; ++i) {
