@@ -203,7 +203,7 @@ TEST_CASE("an error of who visits ends the loading, and its threads") {
     }
 }
 
-TEST_CASE("cleared pages are whole, zero and each handed out once") {
+TEST_CASE("cleared pages are whole, ours to write and each handed out once") {
     tenon::cleared_pages pages;
     CHECK(pages.take() == nullptr);  // nothing was begun
     pages.start();
@@ -217,8 +217,12 @@ TEST_CASE("cleared pages are whole, zero and each handed out once") {
         }
         REQUIRE(reinterpret_cast<std::uintptr_t>(p) % tenon::huge_page_size == 0);
         REQUIRE(taken.insert(p).second);
-        REQUIRE(std::all_of(p, p + tenon::huge_page_size, [](std::byte b) { return b == std::byte{0}; }));
-        std::fill(p, p + tenon::huge_page_size, std::byte{1});  // all of it is ours
+        std::fill(p, p + tenon::huge_page_size, static_cast<std::byte>(taken.size()));
+    }
+    std::set<std::byte> fills;  // nobody else has written to one since
+    for (auto* p : taken) {
+        REQUIRE(std::all_of(p, p + tenon::huge_page_size, [&](std::byte b) { return b == *p; }));
+        CHECK(fills.insert(*p).second);
     }
     pages.stop();
     CHECK(pages.take() == nullptr);

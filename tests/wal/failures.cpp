@@ -336,9 +336,9 @@ void lost_beside_another_sync(bool told_before) {
     gate.close();
 
     struct outcome {
-        std::size_t          acknowledged = 0;
-        std::optional<error> failure;
-        std::atomic<bool>    over{false};
+        std::atomic<std::size_t> acknowledged{0};
+        std::optional<error>     failure;
+        std::atomic<bool>        over{false};
     } first, second;
     auto const commit = [&](outcome& out, int times) {
         for (int i = 0; i < times && !out.failure; ++i) {
@@ -353,7 +353,7 @@ void lost_beside_another_sync(bool told_before) {
     REQUIRE(gate.wait_for(1));
     if (!told_before) gate.lose();
     std::thread other([&] { commit(second, 12); });
-    // A log that is right has the second wait for the first; one that is not needs a moment to be wrong.
+    // A log that is right has the second wait for the first, however long; one that is not gets a moment to be wrong in.
     for (int i = 0; i < 1000 && !second.over; ++i) std::this_thread::sleep_for(std::chrono::microseconds(50));
     CHECK(second.acknowledged == 0);
     gate.open();

@@ -34,7 +34,7 @@ public:
                 thread_ = std::thread([this] { run(); });
             } catch (std::exception const&) {}
     }
-    /// huge_page_size bytes for huge_pages::deallocate, or null when none are ready.
+    /// huge_page_size bytes of any content for huge_pages::deallocate, or null when none are ready.
     std::byte* take() noexcept {
         std::lock_guard const hold(mutex_);
         if (ready_ == 0) return nullptr;

@@ -41,7 +41,7 @@ namespace tenon {
 /// Cost        append: one checksum outside the lock, one copy inside it; the copy is the write where the policy promises less than
 ///             power_loss, else more than 4 MiB that wait are written by append itself. sync: what Sync says. open and replay: reads the
 ///             log from `from` on, once; to its last record after a clean close, else to the end of its last segment. After a clean close
-///             they write nothing: the first append does one durable write more, which begins an epoch.
+///             they write nothing: the first append or reserve does one durable write more, which begins an epoch.
 /// Errors      as the concept; append: errc::full when a segment cannot be made or memory runs out, before any part of the record has a
 ///             place: the log goes on, and takes records again when there is space; sync: errc::full poisons; replay: errc::corrupt with
 ///             file and offset, also for a `from` where no record ends or begins,
@@ -226,7 +226,8 @@ private:
             ready     = done.has_value();
             return done;
         }
-        /// Writes the mark of a new epoch at the end, onto the medium. errc::full when there was no place for it: nothing has changed.
+        /// Writes the mark of a new epoch at the end, onto the medium. errc::full when there was no place for it: no record has
+        /// one, and the next try may write a second mark of the same epoch, which replay passes over.
         [[gnu::cold]] result<void> begin_epoch() {
             if (auto made = segments.reach(batches.bound(0)); !made) return made;
             segments.reserve(0);
