@@ -10,6 +10,9 @@
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#if defined(__linux__)
+#include <sys/vfs.h>
+#endif
 
 using namespace tenon;
 
@@ -190,6 +193,38 @@ TEST_CASE("errors of the system carry kind, path, offset and the system's text")
             CHECK(opened.error().message.find("Permission denied; check the permissions") != std::string::npos);
         }
     }
+}
+
+TEST_CASE("a file with holes is not mapped: a store into a hole of a full disk would end the process") {
+    temporary_directory const here;
+    posix_files               fs;
+    auto const                path = here.path + "/f";
+    {
+        auto f = fs.open(path, open_mode::create);
+        REQUIRE(f);
+        REQUIRE(f->resize(1 << 20));
+        REQUIRE(f->write_at(0, byte_vector(4096)));
+    }
+    auto const mapped = fs.open_mapped(path);
+    REQUIRE(mapped);
+    CHECK(mapped->mode() == write_mode::cached);
+    byte_vector const whole(1 << 20, std::byte{'w'});
+    auto              filled = fs.open_mapped(path);
+    REQUIRE(filled);
+    CHECK(filled->write_at(0, whole));
+    auto again = fs.open_mapped(path);
+    REQUIRE(again);
+    bool may = false;
+#if defined(__linux__)
+    struct statfs where{};
+    REQUIRE(::statfs(path.c_str(), &where) == 0);
+    may = where.f_type == 0xEF53 || where.f_type == 0x01021994;  // ext4, tmpfs
+#endif
+    CHECK(again->mode() == (may ? write_mode::mapped : write_mode::cached));
+    CHECK(again->write_at(4095, as_bytes("xyz")));
+    byte_vector got(1 << 20);
+    REQUIRE(*fs.open(path, open_mode::read_only)->read_at(0, got) == got.size());
+    CHECK(as_chars(byte_view(got).subspan(4094, 5)) == "wxyzw");
 }
 
 TEST_CASE("threads write and read disjoint parts of one file at once") {
