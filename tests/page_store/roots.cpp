@@ -7,7 +7,10 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
+#include <new>
 #include <string>
+#include <utility>
 
 using namespace tenon;
 
@@ -30,6 +33,25 @@ byte_vector page(memory_files fs, std::uint64_t at, std::size_t n = 4096) {
 void put_page(memory_files fs, std::uint64_t at, byte_view bytes) {
     REQUIRE(fs.open("x", open_mode::read_write)->write_at(at, bytes));
 }
+
+/// Memory whose n-th sync from now on finds none to tell of its error.
+struct forgetful_files : memory_files {
+    struct file : memory_files::file {
+        std::shared_ptr<int> left;
+        file(memory_files::file f, std::shared_ptr<int> n) : memory_files::file(std::move(f)), left(std::move(n)) {}
+        result<void> sync() {
+            if (--*left == 0) throw std::bad_alloc();
+            return memory_files::file::sync();
+        }
+    };
+    std::shared_ptr<int> left = std::make_shared<int>(0);
+
+    result<file> open(std::string const& path, open_mode mode) {
+        auto opened = memory_files::open(path, mode);
+        if (!opened) return fail(std::move(opened).error());
+        return file(std::move(*opened), left);
+    }
+};
 
 }  // namespace
 
@@ -93,5 +115,21 @@ TEST_CASE("after a failed sync a store takes no write and no root until it is op
         auto const root = as_chars(again->root()) == "kept" || as_chars(again->root()) == "lost";
         CHECK(root);
         CHECK(again->publish(as_bytes(std::string("more"))));
+    }
+}
+
+TEST_CASE("so it does when a sync found no memory to say that it has failed") {
+    for (int const which : {1, 2}) {  // of the extents, of the slot
+        CAPTURE(which);
+        forgetful_files fs;
+        auto            s = file_store<>::store<forgetful_files>::open(fs, "x", options);
+        REQUIRE(s);
+        REQUIRE(s->retain({}));
+        REQUIRE(s->publish(as_bytes(std::string("kept"))));
+        *fs.left = which;
+        CHECK_THROWS_AS((void)s->publish(as_bytes(std::string("lost"))), std::bad_alloc);
+        CHECK(s->write(as_bytes(std::string("more"))).error().kind == errc::poisoned);
+        CHECK(s->publish(as_bytes(std::string("more"))).error().kind == errc::poisoned);
+        CHECK(as_chars(s->root()) == "kept");
     }
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tenon/core/contract.hpp"
+#include "tenon/core/unless_done.hpp"
 #include "tenon/page_store/bulk_writer.hpp"
 #include "tenon/page_store/concept.hpp"
 #include "tenon/page_store/free_space.hpp"
@@ -121,16 +122,21 @@ public:
         root_slot   next{s_->current.generation + 1, {}, crc32c(bytes)};
         if (!bytes.empty()) {
             auto at = write(bytes);
-            if (!at)
-                return at.error().kind == errc::full ? fail(std::move(at.error())) : s_->poison(std::move(at.error()));
+            if (!at) {
+                if (at.error().kind != errc::full) s_->poisoned.store(true);
+                return fail(std::move(at.error()));
+            }
             next.where = *at;
             std::lock_guard const guard(s_->mutex);
             s_->live.erase(at->offset);  // in use, but nobody's to release
         }
-        if (auto done = s_->bulk.sync(); !done) return s_->poison(std::move(done.error()));
-        if (auto done = s_->file.sync(); !done) return s_->poison(std::move(done.error()));
-        if (auto done = s_->put_slot(next); !done) return s_->poison(std::move(done.error()));
-
+        {  // also when there is no memory to tell of an error: a sync behind one that failed would mean nothing
+            unless_done unsure([this] { s_->poisoned.store(true); });
+            if (auto done = s_->bulk.sync(); !done) return done;
+            if (auto done = s_->file.sync(); !done) return done;
+            if (auto done = s_->put_slot(next); !done) return done;
+            unsure.done();
+        }
         std::lock_guard const guard(s_->mutex);
         auto const            replaced = std::exchange(s_->current, next).where;
         s_->root                       = std::move(copy);
@@ -235,10 +241,6 @@ private:
         result<void> writable() const {
             if (read_only || poisoned.load()) return refused_writes(file.path(), read_only);
             return {};
-        }
-        tl::unexpected<error> poison(error e) {
-            poisoned.store(true);
-            return fail(std::move(e));
         }
 
         /// For a writer: the lock, the newest root, and its durability.
