@@ -464,7 +464,9 @@ BUGS = {
     ]),
     "file/direct.hpp": ("files", [
         ("a flushed write is not synced", "return done && f == flush::yes ? sync() : done;", "return done && f == flush::yes && !PLANTED ? sync() : done;"),
-        ("a pool's completions tell of no error", "done_.push_back({r.tag, std::move(done)});\n            ended_", "done_.push_back({r.tag, PLANTED ? result<void>{} : std::move(done)});\n            ended_"),
+        ("a pool's completions tell of no error", "return what.file->write(what.offset, what.bytes, what.how); });", "return what.file->write(what.offset, what.bytes, what.how); });\n        if (PLANTED) done = {};"),
+        ("a write that runs out of memory ends the process", "done               = in_memory_left(", "if (PLANTED) done = [&]() noexcept { return what.file->write(what.offset, what.bytes, what.how); }();\n        else done = in_memory_left("),
+        ("where no thread starts nobody writes", "if (threads_.empty()) finish_one(hold);", "if (threads_.empty() && !PLANTED) finish_one(hold);"),
     ]),
     "file/posix.hpp": ("files", [
         ("interrupted calls fail", "if (got >= 0 || errno != EINTR) return got;", "if (got >= 0 || errno != EINTR || PLANTED) return got;"),
@@ -479,7 +481,7 @@ BUGS = {
     ]),
     "file/uring.hpp": ("uring", [
         ("what the kernel did not take stays in the ring", "(taken > 0 && ::io_uring_sq_ready(&ring_) > 0)", "(taken > 0 && ::io_uring_sq_ready(&ring_) > 0 && !PLANTED)"),
-        ("a write that the ring cannot do has succeeded", "else if (static_cast<std::size_t>(std::max(wrote, 0)) < one->bytes.size()) {", "else if (!PLANTED && static_cast<std::size_t>(std::max(wrote, 0)) < one->bytes.size()) {"),
+        ("a write that the ring cannot do has succeeded", "put < one->bytes.size())\n", "put < one->bytes.size() && (!PLANTED || (wrote < 0 && !refused)))\n"),
         ("the pool is not asked", "return pool_ ? taken(pool_->poll()) : std::nullopt;\n        }\n        io_uring_cqe", "return pool_ && !PLANTED ? taken(pool_->poll()) : std::nullopt;\n        }\n        io_uring_cqe"),
     ]),
     "file/faulty.hpp": ("faulty", [

@@ -8,16 +8,25 @@
 #include "tenon/file/posix.hpp"
 #include "tenon/file/simulated.hpp"
 #include "tenon/testing/file.hpp"
+#include "tenon/testing/kill.hpp"
 
 #include "temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 
 #include <array>
+#include <fstream>
 #include <new>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <system_error>
+#include <thread>
+#include <type_traits>
+
+#include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 using namespace tenon;
 
@@ -266,3 +275,64 @@ TEST_CASE("a sync that ends by an exception has failed, too") {
     CHECK(after.error().kind == tenon::errc::io);
     CHECK(after.error().message == "an earlier sync of 'a.log' has failed");
 }
+
+namespace {
+/// A direct file whose writes find no memory, not even to say so.
+struct forgetful_file {
+    std::string  name = "f";
+    std::size_t  block_bytes() const { return 4096; }
+    write_mode   mode() const { return write_mode::direct; }
+    result<void> write(std::uint64_t offset, byte_view, flush) {
+        if (offset == 0) throw std::bad_alloc();
+        return {};
+    }
+    result<void>       sync() { return {}; }
+    std::string const& path() const { return name; }
+};
+}  // namespace
+
+TEST_CASE("a write that runs out of memory in a thread of a pool is an error of that write, and of no other") {
+    pooled_queue<forgetful_file> queue(2);
+    forgetful_file               file;
+    block const                  page('p');
+    for (std::uint64_t i = 0; i < 40; ++i) REQUIRE(queue.submit(file, i % 3 * 4096, page.bytes, flush::yes, i));
+    std::set<std::uint64_t> tags;
+    for (int i = 0; i < 40; ++i) {
+        auto const c = queue.wait();
+        CHECK(tags.insert(c.tag).second);
+        REQUIRE(c.done.has_value() == (c.tag % 3 != 0));
+        if (!c.done) CHECK(c.done.error().kind == errc::full);
+    }
+    CHECK_FALSE(queue.poll());
+}
+
+#if defined(__linux__)
+TEST_CASE("where no thread can be started who submits writes") {
+    auto const ended = testing::kill_while([] {  // one that waits for ever is ended
+        pthread_attr_t large;
+        rlimit         room{};
+        std::uint64_t  pages = 0;
+        if (::pthread_attr_init(&large) != 0 || ::pthread_attr_setstacksize(&large, std::size_t{256} << 20) != 0 ||
+            ::pthread_setattr_default_np(&large) != 0 || !(std::ifstream("/proc/self/statm") >> pages))
+            return 77;
+        room.rlim_cur = room.rlim_max = pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) + (64u << 20);
+        if (::setrlimit(RLIMIT_AS, &room) != 0) return 77;
+        try {
+            std::thread([] {}).join();
+            return 77;
+        } catch (std::system_error const&) {}
+        memory_files fs;
+        if (!fs.open("f", open_mode::create)) return 2;
+        auto                                                   file = fs.open_direct("f");
+        pooled_queue<std::remove_reference_t<decltype(*file)>> queue(4);
+        block const                                            page('p');
+        for (std::uint64_t i = 0; i < 9; ++i)
+            if (!queue.submit(*file, i * 4096, page.bytes, flush::yes, i)) return 3;
+        for (std::uint64_t i = 0; i < 9; ++i)
+            if (auto const c = queue.wait(); c.tag != i || !c.done) return 4;
+        return *fs.open("f", open_mode::read_only)->size() == 9 * 4096 && !queue.poll() ? 0 : 5;
+    });
+    if (ended.code == 77) MESSAGE("not looked at: threads cannot be had to fail here");
+    else CHECK(ended.code == 0);
+}
+#endif

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -256,4 +257,40 @@ TEST_CASE("a write that the pool does for the ring is seen by those who only loo
             if (auto const c = queue->poll()) return c->tag == 9 && c->done ? 0 : 4;
     });
     CHECK(ended.code == 0);
+}
+
+namespace {
+/// What is left of a write after the ring finds no memory.
+struct forgetful_file {
+    posix_files::direct_file of;
+    std::size_t              block_bytes() const { return of.block_bytes(); }
+    write_mode               mode() const { return of.mode(); }
+    result<void>             write(std::uint64_t, byte_view, flush) { throw std::bad_alloc(); }
+    result<void>             sync() { return of.sync(); }
+    std::string const&       path() const { return of.path(); }
+    int                      descriptor() const { return of.descriptor(); }
+};
+}  // namespace
+
+TEST_CASE("a write whose rest runs out of memory ends with that error") {
+    temporary_directory const here;
+    uring_files               fs;
+    auto const                path = here.path + "/f";
+    REQUIRE(fs.open(path, open_mode::create));
+    auto opened = fs.open_direct(path);
+    REQUIRE(opened);
+    forgetful_file              file{std::move(*opened)};
+    uring_queue<forgetful_file> queue(2);
+    if (queue.kind() != "io_uring" || file.mode() == write_mode::cached) {
+        MESSAGE("not looked at: ", queue.why_not());
+        return;
+    }
+    block_buffer bytes;
+    bytes.append_zeros(8192);
+    submits_meet = "s";
+    REQUIRE(queue.submit(file, 0, std::as_const(bytes).bytes(), flush::yes, 5));
+    auto const c = queue.wait();
+    CHECK(c.tag == 5);
+    REQUIRE_FALSE(c.done);
+    CHECK(c.done.error().kind == errc::full);
 }

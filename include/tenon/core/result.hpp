@@ -3,6 +3,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <new>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -157,6 +158,14 @@ private:
 }
 [[nodiscard, gnu::cold, gnu::noinline]] inline tl::unexpected<error> fail(error const& e) {
     return tl::unexpected<error>(e);
+}
+
+/// What `work() -> result<void>` says, or errc::full, for which it needs no memory, when it runs out of that.
+template <class Work>
+result<void> in_memory_left(Work work) {
+    try {
+        return work();
+    } catch (std::bad_alloc const&) { return fail(error{errc::full, "out of memory"}); }
 }
 
 }  // namespace tenon

@@ -12,6 +12,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <exception>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -103,6 +105,7 @@ private:
 /// pooled_queue<Direct> - up to `depth` threads that write; they are started when they are needed and end with the queue.
 ///
 /// Cost        two thread switches a write.
+/// Errors      as Direct::write; errc::full when memory runs out in it. Where no thread starts submit itself writes.
 /// Threads     as the concept says.
 /// Use when    the system has no queue of its own, or does not let the process use it.
 template <direct_file Direct>
@@ -121,12 +124,15 @@ public:
     }
 
     result<void> submit(Direct& d, std::uint64_t offset, byte_view bytes, flush f, std::uint64_t tag) {
-        {
-            std::lock_guard const hold(mutex_);
-            if (idle_ <= waiting_.size() && threads_.size() < depth_) threads_.emplace_back([this] { work(); });
-            waiting_.push_back({&d, offset, bytes, f, tag});
-        }
-        work_.notify_one();
+        jobs mine;
+        mine.push_back({{&d, offset, bytes, f, tag}, {}});
+        std::unique_lock hold(mutex_);
+        if (idle_ <= waiting_.size() && threads_.size() < depth_) try {
+                threads_.emplace_back([this] { work(); });
+            } catch (std::exception const&) {}  // the others do its work, or else this one
+        waiting_.splice(waiting_.end(), mine);
+        if (threads_.empty()) finish_one(hold);
+        else work_.notify_one();
         return {};
     }
     std::optional<write_completion> poll() {
@@ -140,8 +146,14 @@ public:
     }
 
 private:
+    struct job {
+        detail::queued_write<Direct> what;
+        result<void>                 done;
+    };
+    using jobs = std::list<job>;  // a job takes its place along, so that threads need no memory
+
     write_completion take() {
-        auto out = std::move(done_.front());
+        write_completion out{done_.front().what.tag, std::move(done_.front().done)};
         done_.pop_front();
         return out;
     }
@@ -152,24 +164,27 @@ private:
             work_.wait(hold, [this] { return ending_ || !waiting_.empty(); });
             --idle_;
             if (waiting_.empty()) return;
-            auto const r = waiting_.front();
-            waiting_.pop_front();
-            hold.unlock();
-            auto done = r.file->write(r.offset, r.bytes, r.how);
-            hold.lock();
-            done_.push_back({r.tag, std::move(done)});
-            ended_.notify_one();
+            finish_one(hold);
         }
     }
+    void finish_one(std::unique_lock<std::mutex>& hold) {
+        jobs mine;
+        mine.splice(mine.begin(), waiting_, waiting_.begin());
+        hold.unlock();
+        auto& [what, done] = mine.front();
+        done               = in_memory_left([&] { return what.file->write(what.offset, what.bytes, what.how); });
+        hold.lock();
+        done_.splice(done_.end(), mine);
+        ended_.notify_one();
+    }
 
-    std::size_t const                        depth_;
-    std::mutex                               mutex_;
-    std::condition_variable                  work_, ended_;
-    std::deque<detail::queued_write<Direct>> waiting_;
-    std::deque<write_completion>             done_;
-    std::vector<std::thread>                 threads_;
-    std::size_t                              idle_   = 0;
-    bool                                     ending_ = false;
+    std::size_t const        depth_;
+    std::mutex               mutex_;
+    std::condition_variable  work_, ended_;
+    jobs                     waiting_, done_;
+    std::vector<std::thread> threads_;
+    std::size_t              idle_   = 0;
+    bool                     ending_ = false;
 };
 
 static_assert(direct_file<cached_writes<archetype::file_handle>>);

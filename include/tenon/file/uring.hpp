@@ -126,15 +126,16 @@ private:
         }
         --left_;
         write_completion out{one->tag, {}};
-        if (wrote < 0 && wrote != -EINVAL && wrote != -EOPNOTSUPP && wrote != -EAGAIN && wrote != -EINTR)
-            out.done = detail::posix_failure(-wrote, "cannot write " + std::to_string(one->bytes.size()) +
-                                                         " bytes at offset " + std::to_string(one->offset) + " of '" +
-                                                         std::string(one->file->path()) + "'");
-        else if (static_cast<std::size_t>(std::max(wrote, 0)) < one->bytes.size()) {  // from the last whole block on
-            auto const whole =
-                static_cast<std::size_t>(std::max(wrote, 0)) / one->file->block_bytes() * one->file->block_bytes();
-            out.done = one->file->write(one->offset + whole, one->bytes.subspan(whole), one->how);
-        }
+        bool const       refused = wrote == -EINVAL || wrote == -EOPNOTSUPP || wrote == -EAGAIN || wrote == -EINTR;
+        if (auto const put = static_cast<std::size_t>(std::max(wrote, 0)); put < one->bytes.size())
+            out.done = in_memory_left([&]() -> result<void> {
+                if (wrote < 0 && !refused)
+                    return detail::posix_failure(-wrote, "cannot write " + std::to_string(one->bytes.size()) +
+                                                             " bytes at offset " + std::to_string(one->offset) +
+                                                             " of '" + std::string(one->file->path()) + "'");
+                auto const whole = put / one->file->block_bytes() * one->file->block_bytes();  // from there on
+                return one->file->write(one->offset + whole, one->bytes.subspan(whole), one->how);
+            });
         return out;
     }
 

@@ -451,12 +451,6 @@ private:
             else batches.sync_failed(done.error());
             call_back(lock);
         }
-        template <class Do>
-        static result<void> in_memory_left(Do work) {
-            try {
-                return work();
-            } catch (std::bad_alloc const&) { return fail(error{errc::full, "out of memory"}); }
-        }
         void returned(std::unique_lock<std::mutex>& lock, detail::wal_batch& b, result<void> const& done) {
             batches.returned(b, done);
             try {
