@@ -9,9 +9,13 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <new>
+#include <string>
+#include <thread>
+#include <vector>
 
 using namespace small_database;
 
@@ -321,6 +325,54 @@ TEST_CASE(
             for (std::size_t i = 0; i < found.size(); ++i)
                 CHECK(found[i] == std::string(900, static_cast<char>('A' + i)));
             if (over) break;
+        }
+    CHECK(struck > 20);
+}
+
+TEST_CASE("a helper whose memory runs out writes when there is some again") {
+    using log_type       = tenon::segmented_wal<>::log<tenon::posix_files>;
+    std::uint64_t struck = 0;
+    for (bool const lasting : {false, true})
+        for (std::uint64_t n = 1;; ++n) {
+            CAPTURE(n);
+            CAPTURE(lasting);
+            fast_directory const     folder;
+            auto const               path = folder.path.string() + "/log";
+            tenon::wal_options const options{.identity = 1, .segment_bytes = {1u << 20}, .threads = true};
+            std::vector<std::string> records, found;
+            std::atomic<std::size_t> called = 0, good = 0;
+            std::size_t              taken = 0, refused = 0;
+            for (int i = 0; i < 60; ++i) records.emplace_back(900 + 500 * (i % 9), static_cast<char>('0' + i));
+            {
+                auto log = log_type::open({}, path, options);
+                REQUIRE(log);
+                REQUIRE(log->replay({0}, [](tenon::lsn, tenon::byte_view) { return tenon::result<void>{}; }));
+                auto const count = [&](tenon::result<void> const& done) { ++called, good += done.has_value(); };
+                heap.count = heap.struck = 0;
+                heap.fails               = n;
+                heap.lasting             = lasting;
+                heap.on                  = true;
+                for (auto const& record : records) {
+                    auto const end = log->append(tenon::as_bytes(record), count);
+                    taken += end.has_value();
+                    refused += !end && end.error().kind == tenon::errc::full;
+                    std::this_thread::yield();  // the helpers' turn
+                }
+                heap.on    = false;
+                heap.fails = 0;
+                REQUIRE(log->sync_all());
+            }
+            CHECK(taken + refused == records.size());
+            CHECK(called == taken);
+            CHECK(good == taken);
+            auto log = log_type::open({}, path, options);
+            REQUIRE(log->replay({0}, [&](tenon::lsn, tenon::byte_view b) {
+                found.emplace_back(tenon::as_chars(b));
+                return tenon::result<void>{};
+            }));
+            CHECK(found.size() == taken);
+            struck += heap.struck > 0;
+            if (heap.struck == 0 || n == 60) break;
         }
     CHECK(struck > 20);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Read-only openers beside a writer: what their root lists is theirs until they close.
 #include "tenon/core/prng.hpp"
+#include "tenon/file/faulty.hpp"
 #include "tenon/file/memory.hpp"
 #include "tenon/file/posix.hpp"
 #include "tenon/page_store/checksummed.hpp"
@@ -8,6 +9,7 @@
 #include "tenon/page_store/mmap.hpp"
 #include "tenon/testing/page_store.hpp"
 
+#include <array>
 #include <deque>
 #include <optional>
 #include <string>
@@ -250,4 +252,40 @@ TEST_CASE("a second writer is told the process that holds the file") {
     go.say();
     CHECK(outcome(holder) == 0);
     CHECK(disk_store::open(posix_files{}, path, {}));
+}
+
+TEST_CASE("signs of readers that cannot be listed, or read, hold everything") {
+    using store = file_store<>::store<faulty<memory_files>>;
+    faulty<memory_files> fs;
+    auto                 writer = store::open(fs, "x", {});
+    REQUIRE(writer);
+    REQUIRE(writer->retain({}));
+    REQUIRE(writer->publish(as_bytes(std::string("first"))));
+    REQUIRE(store::open(fs, "x", reading()));  // who closes it again and leaves an empty chair
+    auto const drops = [&] {
+        auto const e = writer->write(page_store_fill(1, 20'000));
+        REQUIRE(e);
+        REQUIRE(writer->publish(as_bytes(std::string("with"))));
+        writer->release(*e);
+        REQUIRE(writer->publish(as_bytes(std::string("without"))));
+        return writer->stats();
+    };
+    CHECK(drops().readers == 0);
+    CHECK(drops().held_bytes == 0);
+    fs.faults().fail_from(file_call::list, 1);
+    auto const unlisted = drops();
+    CHECK(unlisted.readers == 1);
+    CHECK(unlisted.held_bytes >= 20'000);
+    fs.faults().clear();
+    CHECK(drops().held_bytes == 0);
+    {
+        auto sign = fs.open("x.readers/0", open_mode::read_write);
+        REQUIRE(sign);
+        REQUIRE(sign->lock());
+        std::array<std::uint64_t, 2> const torn{writer->stats().generation + 100, 0};
+        REQUIRE(sign->write_at(0, object_bytes(torn)));
+        CHECK(drops().readers == 1);
+        CHECK(drops().held_bytes >= 20'000);
+    }
+    CHECK(drops().held_bytes == 0);
 }

@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -614,7 +615,11 @@ private:
             std::unique_lock lock(mutex);
             while (!stopping) {
                 if (wants_writer()) {
-                    lead(lock);
+                    try {
+                        lead(lock);
+                    } catch (std::bad_alloc const&) {  // the batch stays open until there is memory
+                        me.wake.wait_for(lock, std::chrono::milliseconds(1));
+                    }
                     continue;
                 }
                 me.wanted = true;  // here: is free
