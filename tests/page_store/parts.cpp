@@ -88,6 +88,42 @@ TEST_CASE("an extent of any size comes back, whole and in parts, also after the 
     }
 }
 
+TEST_CASE("who verifies a little more now and then comes to the end, unless a part is damaged") {
+    constexpr std::uint64_t seed = 9;
+    CAPTURE(seed);
+    prng         random(seed);
+    memory_files fs;
+    auto         s     = sealed::open(fs, "x", {});
+    auto const   bytes = random_bytes(random, 2 * smallest + 100);
+    auto const   e     = s->write(bytes).value();
+    auto const   parts = (bytes.size() + part - 1) / part;
+    auto const   calls = [](extent_view const& view, std::size_t most) {
+        std::size_t n = 1;
+        while (!view.verify_next() && n < most) ++n;
+        return n;
+    };
+    {
+        auto const view = s->read_in_part(e);
+        CHECK(calls(*view, 1000) == parts);
+        CHECK(view->verify_next());  // and stays there
+    }
+    {
+        auto const view = s->read_in_part(e);
+        REQUIRE(view->need(view->bytes().subspan(3 * part, 5 * part)));
+        CHECK(calls(*view, 1000) == parts - 5);
+    }
+    for (std::size_t const damaged : {std::size_t{0}, std::size_t{7}, parts - 1}) {
+        CAPTURE(damaged);
+        flip(fs, e.offset + damaged * part + 11);
+        auto const view = s->read_in_part(e);
+        CHECK(calls(*view, 1000) == 1000);
+        CHECK(!view->need(view->bytes().subspan(damaged * part, 1)));
+        CHECK(view->need(view->bytes().first(damaged * part)));
+        flip(fs, e.offset + damaged * part + 11);
+    }
+    CHECK(extent_view(bytes, nullptr).verify_next());  // nothing was left to who reads it
+}
+
 TEST_CASE("damage is an error for whoever needs that part, and for nobody else") {
     constexpr std::uint64_t seed = 8;
     CAPTURE(seed);

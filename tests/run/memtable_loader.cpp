@@ -141,10 +141,10 @@ void run(char const* policy, bool helped = false) {
             tenon::prng random(seed);
             auto const  writes =
                 make_writes(random, shape == std::string("one key") ? std::min<std::size_t>(n, 300) : n, key);
-            auto const alone  = std::make_unique<tenon::memtable<Table>>(),
-                       loaded = std::make_unique<tenon::memtable<Table>>();
-            tenon::cleared_pages          helpers;
-            tenon::memtable_loader<Table> loader(*loaded, helped ? &helpers : nullptr);
+            tenon::cleared_pages          pages;
+            auto const                    alone  = std::make_unique<tenon::memtable<Table>>();
+            auto const                    loaded = std::make_unique<tenon::memtable<Table>>(helped ? &pages : nullptr);
+            tenon::memtable_loader<Table> loader(*loaded, helped);
             for (auto const& w : writes) {
                 alone->add(w.key, w.record, w.tombstone, w.at);
                 loader.add(w.key, w.record, w.tombstone, w.at);
@@ -186,9 +186,9 @@ TEST_CASE("so does one that is loaded with threads that clear pages and sort ahe
 TEST_CASE("an error of who visits ends the loading, and its threads") {
     for (bool const helped : {false, true}) {
         CAPTURE(helped);
-        tenon::memtable<shops<>>        table;
-        tenon::cleared_pages            helpers;
-        tenon::memtable_loader<shops<>> loader(table, helped ? &helpers : nullptr);
+        tenon::cleared_pages            pages;
+        tenon::memtable<shops<>>        table(helped ? &pages : nullptr);
+        tenon::memtable_loader<shops<>> loader(table, helped);
         tenon::prng                     random(1);
         for (auto const& w : make_writes(random, helped ? 50'000 : 50, shapes[0].second))
             loader.add(w.key, w.record, w.tombstone, w.at);

@@ -10,6 +10,8 @@
 #include "tenon/assembly/root.hpp"
 #include "tenon/assembly/state.hpp"
 #include "tenon/assembly/write_set.hpp"
+#include "tenon/core/cleared_pages.hpp"
+#include "tenon/core/parking.hpp"
 #include "tenon/core/unless_done.hpp"
 #include "tenon/run/builder.hpp"
 #include "tenon/run/merge.hpp"
@@ -279,12 +281,7 @@ private:
         } else if (auto done = read_root(stored, *state); !done) {
             return done;
         }
-        std::apply(
-            [](auto&... t) {
-                ((t.memtables.push_back(std::make_shared<typename std::remove_cvref_t<decltype(t)>::memtable_type>())),
-                 ...);
-            },
-            *state);
+        add_memtables(*state);
         root_totals_ = last_totals_;
         state_       = state;
         if (stored.empty() && store_persists)
@@ -307,6 +304,7 @@ private:
             *state);
         auto replayed = log_->replay(root_.log, [&](lsn, byte_view record) { return commits.take(record); });
         if (!replayed) return fail(std::move(replayed).error());
+        pages_.keep(options_.read_only ? 0 : pages_ahead);
         last_       = commits.last();
         table_last_ = commits.last_of_tables();
         auto loaded = for_tables([&]<std::size_t T>() -> result<void> {
@@ -378,8 +376,8 @@ private:
         auto record = encode(writes);
         if (!record) return fail(std::move(record).error());
         if (auto room = wait_for_room(); !room) return fail(std::move(room).error());
-        taken           out;
-        std::lock_guard lock(commit_mutex_);
+        taken      out;
+        auto const lock = detail::lock_soon(commit_mutex_);
         if (auto ok = writable(); !ok) return fail(std::move(ok).error());
         auto const state = current();
         if (auto ok = validate(*state, writes, base, reads); !ok) return fail(std::move(ok).error());
@@ -415,22 +413,30 @@ private:
 
     /// timestamp (set later), number of operations, then table, kind, key and record of each.
     result<byte_vector> encode(write_set_type& writes) const {
-        byte_vector   out(sizeof(timestamp) + sizeof(std::uint64_t));
-        std::uint64_t n = 0;
+        std::uint64_t n = 0, bytes = sizeof(timestamp) + sizeof n;
+        (void)for_tables([&]<std::size_t T>() -> result<void> {
+            writes.template each<T>([&](row_version const* v) {
+                bytes += 2 + 4 + v->key().size() + 4 + v->record().size();
+                ++n;
+            });
+            return {};
+        });
+        if (bytes > (std::uint64_t{1} << 30))
+            return fail(errc::too_large, {"the transaction has ", bytes,
+                                          " bytes, and one commit holds 1 GiB at most; commit in several steps"});
+        byte_vector out;
+        out.reserve(static_cast<std::size_t>(bytes));
+        put(out, timestamp{0});
+        put(out, n);
         (void)for_tables([&]<std::size_t T>() -> result<void> {
             writes.template each<T>([&](row_version const* v) {
                 put(out, static_cast<std::uint8_t>(T));
                 put(out, static_cast<std::uint8_t>(v->tombstone));
                 put_sized(out, v->key());
                 put_sized(out, v->record());
-                ++n;
             });
             return {};
         });
-        if (out.size() > (std::uint64_t{1} << 30))
-            return fail(errc::too_large, {"the transaction has ", out.size(),
-                                          " bytes, and one commit holds 1 GiB at most; commit in several steps"});
-        std::memcpy(out.data() + sizeof(timestamp), &n, sizeof n);
         return out;
     }
 
@@ -671,19 +677,24 @@ private:
         return std::apply([](auto const&... t) { return (std::uint64_t{0} + ... + t.memtables.front()->size()); }, s);
     }
 
+    void add_memtables(state_type& to) {
+        cleared_pages* const ready = Recipe::work::threads ? &pages_ : nullptr;
+        std::apply(
+            [&](auto&... t) {
+                ((t.memtables.insert(
+                     t.memtables.begin(),
+                     std::make_shared<typename std::remove_cvref_t<decltype(t)>::memtable_type>(ready))),
+                 ...);
+            },
+            to);
+    }
     /// New commits go to new memtables from here on.
     [[gnu::cold]] void freeze() {
         std::lock_guard lock(commit_mutex_);
         auto const      now = current();
         if (active_rows(*now) == 0) return;
         auto next = std::make_shared<state_type>(*now);
-        std::apply(
-            [](auto&... t) {
-                ((t.memtables.insert(t.memtables.begin(),
-                                     std::make_shared<typename std::remove_cvref_t<decltype(t)>::memtable_type>())),
-                 ...);
-            },
-            *next);
+        add_memtables(*next);
         generations_.push_back({log_->end(), last_, last_totals_});
         detail::unless_done in_part([this] { generations_.pop_back(); });
         install(std::move(next));
@@ -862,6 +873,8 @@ private:
     std::shared_ptr<store_type>                  store_;
     std::shared_ptr<log_type>                    log_;
     std::optional<typename Recipe::work::worker> worker_;
+    static constexpr std::size_t                 pages_ahead = 2;  // while commits come one by one
+    cleared_pages                                pages_;           // for memtables
     typename Recipe::concurrency::gate           gate_;
 
     std::mutex                         work_mutex_;  // flush, merge, root

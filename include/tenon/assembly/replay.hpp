@@ -3,7 +3,6 @@
 #pragma once
 
 #include "tenon/core/bytes.hpp"
-#include "tenon/core/cleared_pages.hpp"
 #include "tenon/core/result.hpp"
 #include "tenon/run/memtable_loader.hpp"
 
@@ -26,9 +25,9 @@ class commit_replay {
     static constexpr std::size_t table_count = sizeof...(Table);
 
 public:
-    /// Commits up to `last` are in runs already; `path` is for errors. `threads`: whether it may have some of its own.
+    /// Commits up to `last` are in runs already; `path` is for errors. `threads`: whether it may have one of its own.
     commit_replay(std::string const& path, timestamp last, bool threads, memtable<Table>&... to)
-        : path_(&path), last_(last), loaders_(memtable_loader<Table>(to, threads ? &pages_ : nullptr)...) {}
+        : path_(&path), last_(last), loaders_(memtable_loader<Table>(to, threads)...) {}
 
     result<void> take(byte_view record) {
         byte_reader in(record);
@@ -61,7 +60,6 @@ public:
     /// When all commits have come; visit as memtable_loader::finish has it.
     template <std::size_t T, class Visit>
     result<void> finish(Visit visit) {
-        pages_.stop();
         return std::get<T>(loaders_).finish(visit);
     }
 
@@ -79,7 +77,6 @@ private:
     std::string const*                    path_;
     timestamp                             last_;
     std::array<timestamp, table_count>    last_of_tables_{};
-    cleared_pages                         pages_;
     std::tuple<memtable_loader<Table>...> loaders_;
 };
 

@@ -9,6 +9,7 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <tuple>
 #include <variant>
@@ -68,21 +69,23 @@ public:
     table_reader(table_state<Table, Store> const& state, memtable<Table> const* overlay, timestamp upto,
                  query_trace* trace)
         : state_(&state), upto_(upto), trace_(trace) {
-        if (overlay != nullptr && overlay->size() > 0) sources_.push_back({overlay, all});
+        if (overlay != nullptr && overlay->size() > 0) add({overlay, all});
         for (auto const& m : state.memtables)
-            if (m->size() > 0) sources_.push_back({m.get(), upto});
+            if (m->size() > 0) add({m.get(), upto});
     }
 
     struct memory_source {
         memtable<Table> const* table;
         timestamp              upto;
     };
-    auto const& memory() const noexcept { return sources_; }
+    std::span<memory_source const> memory() const noexcept {
+        return more_.empty() ? std::span(few_).first(count_) : std::span(more_);
+    }
     auto const& runs() const noexcept { return state_->runs; }
 
     /// The newest version of a key that is seen, a tombstone too; none when there is no version.
     result<location_type> locate(byte_view key) const {
-        for (auto const& s : sources_)
+        for (auto const& s : memory())
             if (auto const* v = s.table->find(key, s.upto)) return location_type{v, nullptr, 0};
         if (state_->runs.empty()) return location_type{};
         return locate_in_runs(key, state_->runs.size());
@@ -102,10 +105,11 @@ public:
 
     /// Whether a memtable's version is the one that is seen of its key, and a row.
     bool is_current(std::size_t source, row_version const* v) const {
-        auto const& s = sources_[source];
+        auto const  sources = memory();
+        auto const& s       = sources[source];
         if (v->at > s.upto || v->dead || v->tombstone || s.table->find(v->key(), s.upto) != v) return false;
         for (std::size_t i = 0; i < source; ++i)
-            if (sources_[i].table->find(v->key(), sources_[i].upto) != nullptr) return false;
+            if (sources[i].table->find(v->key(), sources[i].upto) != nullptr) return false;
         return true;
     }
     /// Whether a run's row is the one that is seen of its key, and a row.
@@ -115,12 +119,12 @@ public:
             return fail(errc::corrupt, {"run of table ", Table::name, ": an index names row ", at, " of ", run.size()});
         auto dead = run.descriptor().tombstones != 0 ? run.is_tombstone(at) : result<bool>(false);
         if (!dead || *dead) return dead ? result<bool>(false) : dead;
-        if (sources_.empty() && r == 0) return true;
+        if (memory().empty() && r == 0) return true;
         auto keys = run.keys();
         if (!keys) return fail(std::move(keys).error());
         typename std::remove_cvref_t<decltype(run)>::keys_type::buffer space;
         auto const                                                     key = (*keys)->key(at, space);
-        for (auto const& s : sources_)
+        for (auto const& s : memory())
             if (s.table->find(key, s.upto) != nullptr) return false;
         auto newer = locate_in_runs(key, r);
         if (!newer) return fail(std::move(newer).error());
@@ -174,6 +178,11 @@ public:
     query_trace* trace() const noexcept { return trace_; }
 
 private:
+    void add(memory_source s) {
+        if (count_ == few_.size() && more_.empty()) more_.assign(few_.begin(), few_.end());
+        if (count_ < few_.size()) few_[count_++] = s;
+        else more_.push_back(s);
+    }
     result<location_type> locate_in_runs(byte_view key, std::size_t count) const {
         auto const hash = hash_bytes(key);
         for (std::size_t i = 0; i < count; ++i) {
@@ -196,7 +205,9 @@ private:
     table_state<Table, Store> const* state_;
     timestamp                        upto_;
     query_trace*                     trace_;
-    std::vector<memory_source>       sources_;
+    std::array<memory_source, 3>     few_{};  // the usual: a reader is made for every commit
+    std::size_t                      count_ = 0;
+    std::vector<memory_source>       more_;  // all, when they are more
 };
 
 }  // namespace tenon

@@ -12,6 +12,7 @@
 #include "tenon/run/spatial_kind.hpp"
 #include "tenon/run/text_kind.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <tuple>
@@ -276,6 +277,7 @@ struct table {
     /// The encoded primary key of a row.
     static byte_vector key_bytes(Row const& row) {
         byte_vector out;
+        out.reserve(std::max<std::size_t>(key_codec<typename key_type::tuple_type>::size, 16));
         encode_key_value<key_type>(out, key_type::extract(row));
         return out;
     }

@@ -269,7 +269,10 @@ struct key_codec<std::array<T, N>> {
         return std::all_of(value.begin(), value.end(), [](T const& v) { return key_codec<T>::encodable(v); });
     }
     static void encode(byte_vector& out, std::array<T, N> const& value) {
-        for (auto const& v : value) key_codec<T>::encode(out, v);
+        if constexpr (std::is_same_v<T, std::byte> || std::is_same_v<T, unsigned char>)
+            put_bytes(out, std::as_bytes(std::span(value)));
+        else
+            for (auto const& v : value) key_codec<T>::encode(out, v);
     }
     static result<std::array<T, N>> decode(byte_reader& in)
     requires key_decodable<T>

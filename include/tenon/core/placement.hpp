@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <new>
 #include <vector>
@@ -40,10 +41,22 @@ inline bool advise_huge_pages([[maybe_unused]] void const* p, [[maybe_unused]] s
 #endif
 }
 
-/// Lines of 64 bytes, ordinary pages.
+/// Lines of 64 bytes, ordinary pages. Aligned by hand: a heap keeps small pieces at hand for each thread, but not aligned ones.
 struct cache_lines {
-    static void* allocate(std::size_t bytes) { return ::operator new(bytes, std::align_val_t{cache_line}); }
-    static void  deallocate(void* p, std::size_t) noexcept { ::operator delete(p, std::align_val_t{cache_line}); }
+    static void* allocate(std::size_t bytes) {
+        if (bytes > std::numeric_limits<std::size_t>::max() - cache_line) throw std::bad_alloc();
+        void* const all = ::operator new(bytes + cache_line);
+        auto* const out =
+            static_cast<std::byte*>(all) + cache_line - reinterpret_cast<std::uintptr_t>(all) % cache_line;
+        std::memcpy(out - sizeof all, &all, sizeof all);
+        return out;
+    }
+    static void deallocate(void* p, std::size_t) noexcept {
+        void* all;
+        std::memcpy(&all, static_cast<std::byte*>(p) - sizeof all, sizeof all);
+        ::operator delete(all);
+    }
+    static_assert(__STDCPP_DEFAULT_NEW_ALIGNMENT__ >= sizeof(void*));
 };
 
 /// Huge pages from 2 MiB on, lines below. Whole pages come from the system itself: the heap would keep its own notes beside them, for

@@ -50,17 +50,29 @@ public:
         if (part.empty()) return {};
         auto const first = static_cast<std::uint64_t>(part.data() - bytes_.data());
         for (auto c = first / chunk_bytes; c <= (first + part.size() - 1) / chunk_bytes; ++c) {
-            auto&      word = seen_[static_cast<std::size_t>(c / 64)];
-            auto const bit  = std::uint64_t{1} << c % 64;
-            if ((word.load(std::memory_order_relaxed) & bit) != 0) continue;
+            if (seen(c)) continue;
             auto const expected = load<std::uint32_t>(sums_.data() + c * sizeof(std::uint32_t));
             if (auto const found = crc32c(chunk(bytes_, c)); found != expected) return differs(c, expected, found);
-            word.fetch_or(bit, std::memory_order_relaxed);
+            seen_[static_cast<std::size_t>(c / 64)].fetch_or(bit_of(c), std::memory_order_relaxed);
         }
         return {};
     }
+    /// Verifies a chunk that nobody has needed yet. Whether all are what was written by now; one that is not stays in the way, and is
+    /// an error for who needs it.
+    bool verify_next() const {
+        auto const n = count(bytes_.size());
+        auto       c = next_.load(std::memory_order_relaxed);
+        while (c < n && seen(c)) ++c;
+        if (c < n && need(chunk(bytes_, c))) ++c;
+        next_.store(c, std::memory_order_relaxed);
+        return c == n;
+    }
 
 private:
+    static std::uint64_t bit_of(std::uint64_t c) noexcept { return std::uint64_t{1} << c % 64; }
+    bool                 seen(std::uint64_t c) const noexcept {
+        return (seen_[static_cast<std::size_t>(c / 64)].load(std::memory_order_relaxed) & bit_of(c)) != 0;
+    }
     static byte_view chunk(byte_view bytes, std::uint64_t c) noexcept {
         auto const at = static_cast<std::size_t>(c * chunk_bytes);
         return bytes.subspan(at, std::min<std::size_t>(bytes.size() - at, chunk_bytes));
@@ -74,7 +86,8 @@ private:
     byte_view                                     bytes_, sums_;
     std::string                                   path_;
     std::uint64_t                                 offset_;
-    std::unique_ptr<std::atomic<std::uint64_t>[]> seen_;  // a bit for each chunk
+    std::unique_ptr<std::atomic<std::uint64_t>[]> seen_;     // a bit for each chunk
+    mutable std::atomic<std::uint64_t>            next_{0};  // all before it are seen
 };
 
 }  // namespace tenon::detail

@@ -37,6 +37,8 @@ public:
     byte_view bytes() const noexcept { return bytes_; }
     /// Verifies a part of the bytes, where the store left that to this: what is read before must not be believed.
     result<void> need(byte_view part) const { return checks_ ? checks_->need(part) : result<void>{}; }
+    /// Verifies a little more of them, so that who often needs a part comes to the end of it. True when nothing is left to verify.
+    bool verify_next() const { return !checks_ || checks_->verify_next(); }
     /// What keeps the bytes alive; for views of a part of them.
     std::shared_ptr<void const> const& owner() const noexcept { return owner_; }
 

@@ -72,7 +72,8 @@ public:
     using table_type  = Table;
     using deltas_type = typename deltas_of<typename Table::indexes>::type;
 
-    memtable()                           = default;
+    /// Takes large pages from `ready`, which must live as long as versions are added, where it has some.
+    explicit memtable(cleared_pages* ready = nullptr) : arena_(ready) {}
     memtable(memtable const&)            = delete;
     memtable& operator=(memtable const&) = delete;
 

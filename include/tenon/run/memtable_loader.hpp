@@ -3,7 +3,6 @@
 #pragma once
 
 #include "tenon/core/append_vector.hpp"
-#include "tenon/core/cleared_pages.hpp"
 #include "tenon/core/placement.hpp"
 #include "tenon/core/result.hpp"
 #include "tenon/run/memtable.hpp"
@@ -28,28 +27,24 @@ namespace tenon {
 /// Cost        add: one copy. finish: one pass that brings neighbours together and a sort of some thousand at a time, when keys are spread
 ///             evenly; at worst O(n log n). 16 bytes for each version until then, 32 within finish.
 /// Errors      out of memory leaves a memtable that can only be thrown away.
-/// Threads     one, and nobody reads the memtable before finish has returned. With `helpers` large pages are cleared and parts sorted by
-///             threads of its own, ahead of that one; where they do not start it does their work.
+/// Threads     one, and nobody reads the memtable before finish has returned. With `thread` parts are sorted by a thread of its own, ahead
+///             of that one; where it does not start the one does its work.
 template <class Table>
 class memtable_loader {
 public:
-    /// `helpers` outlive this; loaders that are used in turn may share them.
-    explicit memtable_loader(memtable<Table>& to, cleared_pages* helpers = nullptr) : to_(&to), helpers_(helpers) {}
+    explicit memtable_loader(memtable<Table>& to, bool thread = false) : to_(&to), thread_(thread) {}
 
     /// Precondition: timestamps ascend; the record is well formed.
     void add(byte_view key, byte_view record, bool tombstone, timestamp at) {
-        if (entries_.size() == much) {
-            to_->arena_.expect_much();
-            if (helpers_ != nullptr) helpers_->start();
-        }
-        auto* const room = to_->arena_.allocate(memtable<Table>::room_for(key, record), helpers_);
+        if (entries_.size() == much) to_->arena_.expect_much();
+        auto* const room = to_->arena_.allocate(memtable<Table>::room_for(key, record));
         entries_.push_back({key_projection(key), to_->make(room, key, record, tombstone, at)});
     }
 
     /// visit(row_version const*) -> result<void>: the newest version of each key, in key order.
     template <class Visit>
     result<void> finish(Visit visit) {
-        parts all(entries_, helpers_ != nullptr);
+        parts all(entries_, thread_);
         entries_ = {};
         for (auto part = all.next(); !part.empty(); part = all.next())
             for (std::size_t i = 0; i < part.size();) {
@@ -191,7 +186,7 @@ private:
     };
 
     memtable<Table>*     to_;
-    cleared_pages*       helpers_;
+    bool                 thread_;
     append_vector<entry> entries_;
 };
 

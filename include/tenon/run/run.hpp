@@ -383,9 +383,10 @@ private:
         return (*part)->directory.place_in_part(at, [&](byte_view b) { return (*part)->bytes.need(b); });
     }
     /// As find, before the keys are verified as a whole: what the answer rests on is. The filter has to be read whole before it may say
-    /// no, so the first look-ups go without it.
+    /// no, so the first look-ups go without it. Now and then one verifies a little more than it needs, until all is.
     result<position> find_in_part(byte_view key, std::uint64_t key_hash) const {
-        if (filter_.ready() != nullptr || finds_.fetch_add(1, std::memory_order_relaxed) >= looks_in_part) {
+        auto const before = finds_.fetch_add(1, std::memory_order_relaxed);
+        if (filter_.ready() != nullptr || before >= looks_in_part) {
             auto maybe = may_contain(key_hash);
             if (!maybe) return fail(std::move(maybe).error());
             if (!*maybe) return size();
@@ -399,7 +400,13 @@ private:
             if (!keys) return fail(std::move(keys).error());
             return keys_in_part{view, std::move(*keys)};
         });
-        if (part) {
+        if (part && before % looks_for_a_part == looks_for_a_part - 1 && (*part)->bytes.verify_next()) {
+            auto known = keys_.get([&](extent_view& view) {
+                view = (*part)->bytes;
+                return open_keys(view.bytes());
+            });
+            if (known) return (*known)->find(key);
+        } else if (part) {
             auto found = (*part)->keys.find_in_part(key, [&](byte_view b) { return (*part)->bytes.need(b); });
             if (!found) return fail(std::move(found).error());
             if (*found) return **found;
@@ -444,7 +451,7 @@ private:
         extent_view   bytes;
         run_directory directory;
     };
-    static constexpr std::uint32_t looks_in_part = 16;
+    static constexpr std::uint64_t looks_in_part = 16, looks_for_a_part = 256;
 
     std::shared_ptr<Store>              store_;
     run_descriptor                      descriptor_;
@@ -454,7 +461,7 @@ private:
     lazily<directory_in_part>           unverified_directory_;
     lazily<keys_type>                   keys_;
     lazily<keys_in_part>                unverified_keys_;
-    mutable std::atomic<std::uint32_t>  finds_{0}, places_{0};
+    mutable std::atomic<std::uint64_t>  finds_{0}, places_{0};
     lazily<stamps>                      stamps_;
     lazily<typename Filter::view>       filter_;
     mutable std::vector<extent>         obsolete_;  // released when this ends; set by who replaces this run

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tenon/core/block_buffer.hpp"
+#include "tenon/core/parking.hpp"
 #include "tenon/wal/concept.hpp"
 #include "tenon/wal/record.hpp"
 
@@ -12,6 +13,7 @@
 #include <cstring>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -27,11 +29,14 @@ struct wal_batch {
     block_buffer                 bytes;
     std::uint64_t                records = 0;
     std::vector<wal_callback>    called;
-    std::atomic<std::uint32_t>   word{waits};       ///< what threads park on
-    std::shared_ptr<error const> failed;            ///< null: acknowledged; when word is is_over
-    std::shared_ptr<wal_batch>   next;              ///< whose callbacks are due after this one's
-    bool                         returned = false;  ///< its write has
-    bool                         sound    = false;  ///< and without error
+    std::atomic<std::uint32_t>   word{waits};        ///< what threads park on
+    std::shared_ptr<error const> failed;             ///< null: acknowledged; when word is is_over
+    std::uint32_t                parked    = 0;      ///< how many threads have gone to sleep on it
+    bool                         gathering = false;  ///< one of them for a while only, and leads then
+    std::shared_ptr<wal_batch>   next;               ///< whose callbacks are due after this one's
+    std::shared_ptr<wal_batch>   next_settled;       ///< whose threads are woken after this one's
+    bool                         returned = false;   ///< its write has
+    bool                         sound    = false;   ///< and without error
 
     byte_view view() const noexcept { return bytes.bytes(); }
 };
@@ -65,8 +70,8 @@ public:
     bool          can_take() const noexcept { return open_ && !failed_ && under_way_.size() < most_; }
     wal_batch*    open() noexcept { return open_.get(); }
 
-    /// How many records the open batch will have soon: those in it, and one of each thread that was let go last.
-    std::uint64_t expected() const noexcept { return expected_; }
+    /// Whether the open batch has a record of each thread that was let go last. Precondition: there is one.
+    bool complete() const noexcept { return open_->records >= expected_; }
 
     error const* failure() const noexcept { return failed_ ? failure_.get() : nullptr; }
 
@@ -175,7 +180,7 @@ public:
     }
     bool none_over() const noexcept { return !over_; }
 
-    /// A write has returned. Wakes who waits for what this settles, in the order of the log. Needs no memory.
+    /// A write has returned. What this settles is over, in the order of the log; wake() tells those who sleep on it. Needs no memory.
     void returned(wal_batch& b, result<void> const& done) noexcept {
         released_  = 0;
         b.returned = true;
@@ -205,11 +210,21 @@ public:
         note(e);
         if (open_ && under_way_.empty()) settle(std::exchange(open_, nullptr));
     }
+    /// Wakes who sleeps on what was settled, without the lock: the woken take it next. To be called after returned(), sync_failed() and
+    /// fail_with().
+    void wake(std::unique_lock<std::mutex>& lock) noexcept {
+        while (auto const b = std::move(settled_)) {
+            settled_ = std::move(b->next_settled);
+            lock.unlock();
+            unpark(b->word);
+            lock.lock();
+        }
+    }
     /// Tells somebody who waits in the open batch that it can be written.
-    void nudge() {
+    void nudge() noexcept {
         if (!can_take()) return;
         open_->word.store(wal_batch::wants_leader, std::memory_order_release);
-        open_->word.notify_one();
+        if (open_->parked > 0) unpark(open_->word, 1);
     }
 
 private:
@@ -232,7 +247,9 @@ private:
             last_over_                              = b.get();
         }
         b->word.store(wal_batch::is_over, std::memory_order_release);
-        b->word.notify_all();
+        if (b->parked == 0) return;
+        b->next_settled = std::move(settled_);
+        settled_        = b;
     }
 
     static constexpr std::size_t most_buffer = 8u << 20;
@@ -248,7 +265,8 @@ private:
     std::vector<block_buffer>     buffers_;
     wal_batch_pointer             over_;
     wal_batch*                    last_over_ = nullptr;
-    std::shared_ptr<error>        failure_   = std::make_shared<error>(errc::full, "out of memory");
+    wal_batch_pointer             settled_;  // whose threads are to be woken
+    std::shared_ptr<error>        failure_ = std::make_shared<error>(errc::full, "out of memory");
     bool                          failed_ = false, broken_ = false;
 };
 

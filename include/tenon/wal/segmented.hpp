@@ -286,8 +286,8 @@ private:
                 if (Codec::encode(record, encoded) && encoded.size() <= bytes) flags = detail::wal_encoded;
             } catch (std::bad_alloc const&) {}  // as it is
             if (flags != 0) record = encoded;
-            auto const       payload_crc = crc32c(record, seed);
-            std::unique_lock lock(mutex);
+            auto const payload_crc = crc32c(record, seed);
+            auto       lock        = detail::lock_soon(mutex);
             if (auto made = make_room(lock, record.size(), called != nullptr); !made)
                 return fail(std::move(made).error());
             lsn const mine{put(record, flags, payload_crc, 0)};
@@ -355,7 +355,7 @@ private:
         /// Until everything below `upto` has reached a level. `usual`: Sync may take it further.
         result<void> reach(std::uint64_t upto, durability level, bool usual) {
             if (options.read_only) return {};
-            std::unique_lock lock(mutex);
+            auto lock = detail::lock_soon(mutex);
             expects(upto <= batches.end(), "sync takes an LSN that append returned");
             bool const to_medium = direct || level == durability::durable ||
                                    (usual && Sync::due([this] { return fs.now_ns(); }, last_sync, options));
@@ -365,14 +365,17 @@ private:
                 if (batches.failure()) return waited ? fail(*batches.failure()) : poisoned();
                 auto b = batches.holding(upto);
                 if (!b) b = batches.open_one();  // all is written, nothing synced
-                if (b.get() == batches.open() && batches.can_take() && !gathering) {
-                    gather(lock);
+                bool const writable = b.get() == batches.open() && batches.can_take();
+                if (writable && (!options.threads || batches.complete())) {
+                    lead(lock);
+                } else if (writable && !b->gathering) {
+                    gather(lock, *b);
                     if (b.get() == batches.open() && batches.can_take()) lead(lock);
-                    else batches.nudge();
                 } else if (!finish_queued(lock) && !give_way(lock)) {
                     auto const seen = b->word.load(std::memory_order_acquire);
+                    ++b->parked;
                     lock.unlock();
-                    b->word.wait(seen, std::memory_order_acquire);
+                    detail::park(b->word, seen);
                     if (direct && b->word.load(std::memory_order_acquire) == detail::wal_batch::is_over)
                         return b->failed ? fail(*b->failed) : result<void>{};
                     lock.lock();
@@ -381,17 +384,20 @@ private:
         }
 
         /// Lets the threads that were just acknowledged come with their next records, for a fraction of what a write takes: they would
-        /// else wait for the write after this one. Alone, a thread waits for nobody.
-        void gather(std::unique_lock<std::mutex>& lock) {
-            if (!options.threads || batches.open()->records >= batches.expected()) return;
-            gathering        = true;
-            auto const until = fs.now_ns() + write_ns / 2;
-            do {
+        /// else wait for the write after this one. Who comes last writes.
+        void gather(std::unique_lock<std::mutex>& lock, detail::wal_batch& b) {
+            using clock      = std::chrono::steady_clock;
+            auto const until = clock::now() + std::chrono::nanoseconds(write_ns / 2);
+            b.gathering      = true;
+            ++b.parked;
+            for (auto now = clock::now(); now < until && &b == batches.open() && !batches.complete();
+                 now      = clock::now()) {
+                auto const seen = b.word.load(std::memory_order_acquire);
                 lock.unlock();
-                std::this_thread::yield();
+                detail::park_for(b.word, seen, until - now);
                 lock.lock();
-            } while (batches.can_take() && batches.open()->records < batches.expected() && fs.now_ns() < until);
-            gathering = false;
+            }
+            b.gathering = false;
         }
         /// Brings the open batch to the medium in this thread.
         void lead(std::unique_lock<std::mutex>& lock) {
@@ -454,6 +460,7 @@ private:
         }
         void returned(std::unique_lock<std::mutex>& lock, detail::wal_batch& b, result<void> const& done) {
             batches.returned(b, done);
+            batches.wake(lock);
             try {
                 submit(lock);
             } catch (std::bad_alloc const&) {}  // it stays open: the next call tries again
@@ -466,9 +473,10 @@ private:
                 lead(lock);
             } else if (!finish_queued(lock) && !give_way(lock)) {
                 auto const b = batches.oldest();
+                ++b->parked;
                 lock.unlock();
                 for (auto seen = b->word.load(); seen != detail::wal_batch::is_over; seen = b->word.load())
-                    b->word.wait(seen);
+                    detail::park(b->word, seen);
                 lock.lock();
             }
         }
@@ -581,8 +589,9 @@ private:
             lock.lock();
             return true;
         }
-        /// Hands out what is over, one thread at a time, without the lock.
+        /// Hands out what is over, callbacks by one thread at a time, without the lock.
         void call_back(std::unique_lock<std::mutex>& lock) {
+            batches.wake(lock);
             if (calling) return;
             calling = true;
             while (auto const b = batches.next_over()) {
@@ -700,7 +709,7 @@ private:
         std::uint64_t       whole_to = 0,
                       segment_limit =
                           0;  // not direct: where the record begins that came into the last segment, whose limit
-        bool                                      calling = false, waiting = false, gathering = false, stopping = false;
+        bool                                      calling = false, waiting = false, stopping = false;
         std::vector<queued>                       in_queue;
         std::unique_ptr<typename FS::write_queue> queue;
         std::array<helper, 2>                     writers;  // for callbacks

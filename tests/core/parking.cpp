@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tenon/core/parking.hpp"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+using namespace tenon;
+
+TEST_CASE("who is parked on a word goes on when it has changed and was unparked, and who comes later does not sleep") {
+    std::atomic<std::uint32_t> word{7}, about{0}, awake{0};
+    std::vector<std::thread>   threads;
+    auto const                 wait = [&] {
+        ++about;
+        while (word.load() == 7) detail::park(word, 7);
+        ++awake;
+    };
+    for (int t = 0; t < 8; ++t) threads.emplace_back(wait);
+    while (about < 8) std::this_thread::yield();
+    detail::unpark(word);  // nothing has changed: they sleep on
+    CHECK(awake == 0);
+    word = 8;
+    detail::unpark(word);
+    for (auto& t : threads) t.join();
+    CHECK(awake == 8);
+    detail::park(word, 7);
+    detail::park_for(word, 7, std::chrono::hours(1000));
+}
+
+TEST_CASE("unpark wakes as many as it is told to, so that one after the other wakes all") {
+    std::atomic<std::uint32_t> word{0}, awake{0};
+    std::vector<std::thread>   threads;
+    for (int t = 0; t < 6; ++t)
+        threads.emplace_back([&] {
+            while (word.load() == 0) detail::park(word, 0);
+            ++awake;
+            detail::unpark(word, 1);  // the next
+        });
+    word = 1;
+    detail::unpark(word, 1);
+    for (auto& t : threads) t.join();
+    CHECK(awake == 6);
+}
+
+TEST_CASE("who is parked for a while goes on though nobody unparks") {
+    std::atomic<std::uint32_t> word{1};
+    auto const                 limit = std::chrono::milliseconds(3);
+    auto const                 began = std::chrono::steady_clock::now();
+    while (std::chrono::steady_clock::now() - began < limit)
+        detail::park_for(word, 1, limit - (std::chrono::steady_clock::now() - began));
+    CHECK(word == 1);
+}
+
+TEST_CASE("a mutex that is locked soon is locked by one at a time") {
+    std::mutex               mutex;
+    std::uint64_t            counter = 0;  // not atomic
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t)
+        threads.emplace_back([&] {
+            for (int i = 0; i < 20'000; ++i) {
+                auto const lock = detail::lock_soon(mutex);
+                ++counter;
+            }
+        });
+    for (auto& t : threads) t.join();
+    CHECK(counter == 80'000);
+    CHECK(mutex.try_lock());
+    mutex.unlock();
+}
