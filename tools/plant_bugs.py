@@ -40,7 +40,7 @@ TESTS = {
     "engine": ["database/behaviour.cpp", "database/isolation.cpp", "database/replay.cpp", "crash/plain_stores.cpp",
                "crash/allocations.cpp+crash/heap.cpp"],
     "loader": ["run/memtable_loader.cpp", "database/replay.cpp"],
-    "runs": ["database/behaviour.cpp", "database/first_reads.cpp", "database/isolation.cpp", "database/replay.cpp", "database/space.cpp",
+    "runs": ["run/directory.cpp", "database/behaviour.cpp", "database/first_reads.cpp", "database/isolation.cpp", "database/replay.cpp", "database/space.cpp",
              "crash/plain_stores.cpp"],
     "axioms": ["wal/conformance.cpp"],
     "lz4": ["wal/codecs.cpp"],

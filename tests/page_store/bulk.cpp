@@ -42,8 +42,7 @@ void come_back(FS fs, std::string const& path) {
             REQUIRE(e);
             where.push_back(*e);
         }
-        for (std::size_t i = 0; i < where.size(); ++i)
-            REQUIRE(page_store_same(s->read(where[i])->bytes(), held[i]));
+        for (std::size_t i = 0; i < where.size(); ++i) REQUIRE(page_store_same(s->read(where[i])->bytes(), held[i]));
         REQUIRE(s->publish(as_bytes(std::string("root"))));
     }
     auto s = file_store<>::store<FS>::open(fs, path, {});
