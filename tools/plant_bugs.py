@@ -47,7 +47,7 @@ TESTS = {
     "files": ["file/posix.cpp", "file/direct.cpp", "wal/failures.cpp", "crash/interrupted.cpp+crash/calls.cpp"],
     "uring": ["file/uring.cpp"],
     "faulty": ["file/faulty.cpp", "file/direct.cpp"],
-    "simulated": ["file/simulated.cpp", "file/crash.cpp", "file/conformance.cpp"],
+    "simulated": ["file/simulated.cpp", "file/direct.cpp", "file/crash.cpp", "file/conformance.cpp"],
     "space": ["database/space.cpp", "database/isolation.cpp"],
     "pieces": ["ordered_index/pgm.cpp"],
     "ranges": ["ordered_index/ranges.cpp"],
@@ -505,7 +505,6 @@ BUGS = {
         ("what lies in a lost directory stays", "if (!left.directories.contains(parent_directory(path))) continue;", "if (!left.directories.contains(parent_directory(path)) && !PLANTED) continue;"),
         ("sectors that nobody sees are asked for", "if (covered && first >= offset", "if (!PLANTED && covered && first >= offset"),
         ("what is stored through a mapping never tears", "if (bytes.size() > 1) {", "if (bytes.size() > 1 && !PLANTED) {"),
-        ("a sync settles no size", "state_->in->settle(*state_->at);\n            state_->in->begin({kind::sync", "if (!PLANTED) state_->in->settle(*state_->at);\n            state_->in->begin({kind::sync"),
     ]),
     "file/simulated_image.hpp": ("simulated", [
         ("bytes behind a cut come back", "if (n < size_ && n % page_bytes", "if (!PLANTED && n < size_ && n % page_bytes"),

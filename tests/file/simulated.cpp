@@ -501,3 +501,63 @@ TEST_CASE("what nobody has looked at stays open over a second power loss, and wh
     REQUIRE(third.open("x", open_mode::read_write)->write_at(600, filled(1, 3)));
     CHECK(in_turn->combinations() == 2);
 }
+
+TEST_CASE("a sector that was written twice alike is no choice of three") {
+    simulated_files disk;
+    auto            f = settled(disk, "x", 1024, 1);
+    for (int time = 0; time < 2; ++time) REQUIRE(f.write_at(0, filled(512, 2)));
+    auto const                 choices = std::make_shared<power_loss_choices>();
+    std::multiset<byte_vector> found;
+    do found.insert(content(disk.after_power_loss(choices), "x").value());
+    while (choices->next());
+    CHECK(found.size() == 2);
+    CHECK(found.count(filled(1024, 1)) == 1);
+}
+
+TEST_CASE("walks that ask for other things are told apart from those that ask the same") {
+    power_loss_choices same, other, fewer;
+    for (auto* c : {&same, &other, &fewer}) {
+        CHECK(c->choose(2) == 0);
+        CHECK(c->choose(3) == 0);
+        REQUIRE(c->next());
+    }
+    CHECK(same.choose(2) == 0);
+    CHECK(same.choose(3) == 1);
+    REQUIRE(same.next());
+    CHECK_FALSE(same.diverged());
+    CHECK(other.choose(4) == 0);
+    CHECK(other.diverged());
+    CHECK(fewer.choose(2) == 0);
+    REQUIRE(fewer.next());
+    CHECK(fewer.diverged());
+}
+
+TEST_CASE("what is stored through a mapping is cut anywhere, also inside a sector") {
+    simulated_files disk;
+    auto            f      = settled(disk, "x", 512, 0);
+    auto            mapped = disk.open_mapped("x");
+    REQUIRE(mapped);
+    std::set<std::size_t> cuts;
+    for (int value = 1; value <= 40; ++value) {
+        CAPTURE(value);
+        auto const before = disk.operations();
+        REQUIRE(mapped->write_at(0, filled(512, value)));
+        CHECK(disk.operations() == before + 2);
+        CHECK(content(disk, "x") == filled(512, value));
+        auto const choices = std::make_shared<power_loss_choices>();
+        do {  // the sector as it was, with a beginning of the store, or whole
+            auto const  found = content(disk.after_power_loss(choices), "x").value();
+            auto const  here  = static_cast<std::byte>(value);
+            std::size_t cut   = 0;
+            while (cut < found.size() && found[cut] == here) ++cut;
+            for (auto i = cut; i < found.size(); ++i) REQUIRE(found[i] == static_cast<std::byte>(value - 1));
+            cuts.insert(cut);
+        } while (choices->next());
+        REQUIRE(mapped->sync());
+    }
+    CHECK(cuts.size() > 20);
+    CHECK(cuts.contains(0));
+    CHECK(cuts.contains(512));
+    REQUIRE(mapped->write_at(7, filled(1, 99)));  // one byte has no part
+    CHECK(content(disk, "x").value()[7] == std::byte{99});
+}

@@ -41,14 +41,15 @@ TEST_CASE("a row is placed in its block, and all that says so was verified befor
         auto const opened = run_directory::open_unread(bytes, rows, 1);
         REQUIRE(opened);
         for (int i = 0; i < 100; ++i) {
-            auto const                   at = i == 0 ? 0 : i == 1 ? rows - 1 : random.below(rows);
-            std::set<std::byte const*>   needed;
-            std::uint64_t                asked = 0;
-            result<std::optional<block_place>> const place = opened->place_in_part(at, [&](byte_view b) -> result<void> {
-                for (auto const& one : b) needed.insert(&one);
-                ++asked;
-                return {};
-            });
+            auto const                               at = i == 0 ? 0 : i == 1 ? rows - 1 : random.below(rows);
+            std::set<std::byte const*>               needed;
+            std::uint64_t                            asked = 0;
+            result<std::optional<block_place>> const place =
+                opened->place_in_part(at, [&](byte_view b) -> result<void> {
+                    for (auto const& one : b) needed.insert(&one);
+                    ++asked;
+                    return {};
+                });
             REQUIRE(place);
             REQUIRE(place->has_value());
             auto const& p = **place;
@@ -59,7 +60,7 @@ TEST_CASE("a row is placed in its block, and all that says so was verified befor
             CHECK(p.blocks == firsts.size());
             for (auto b = p.block; b < std::min(p.block + 2, firsts.size()); ++b)
                 for (auto const& one : std::as_bytes(opened->blocks().subspan(b, 1))) REQUIRE(needed.contains(&one));
-            CHECK(asked < 12);  // of 300 blocks
+            CHECK(asked < 12);                            // of 300 blocks
             for (std::uint64_t n = 1; n <= asked; ++n) {  // whatever is not what was written ends it
                 std::uint64_t left = n;
                 auto const    bad  = opened->place_in_part(at, [&](byte_view) -> result<void> {

@@ -297,7 +297,6 @@ public:
         result<void> sync() {
             std::lock_guard const guard(state_->in->mutex);
             if (state_->in->dead) return state_->in->power_loss();
-            state_->in->settle(*state_->at);
             state_->in->begin({kind::sync, path(), {}});
             if (!state_->in->goes_on()) return state_->in->power_loss();
             state_->in->settled = true;
