@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -121,4 +122,56 @@ TEST_CASE_TEMPLATE("a model is refused over keys of another type, and with bytes
     auto const view = Policy::template view<u64>::open(longer, keys);
     REQUIRE(!view);
     CHECK(view.error().message.find("says it has " + std::to_string(model->size()) + " bytes") != std::string::npos);
+}
+
+TEST_CASE("no damage to nodes over nodes leads a query out of them") {
+    constexpr u64 seed = 33;
+    CAPTURE(seed);
+    using Policy = tenon::static_tree<tenon::compressed_separators>;
+    tenon::prng      random(seed);
+    std::vector<u64> keys;
+    while (keys.size() < 600'000) {  // blocks of eight lines that no clear node can hold two of
+        auto const base = keys.empty() ? 0 : keys.back() + (u64{1} << 20);
+        for (u64 i = 0; i < 64; ++i) keys.push_back(base + 2 * i);
+    }
+    page_end const ends(std::as_bytes(std::span(keys)));
+    auto const     model = Policy::build<u64>(ends.as<u64>());
+    REQUIRE(model);
+    auto const& good = *model;
+    {
+        tenon::testing::aligned_copy const bytes(good);
+        auto const                         view = Policy::view<u64>::open(bytes.view(), ends.as<u64>());
+        REQUIRE(view);
+        REQUIRE(view->stats().groups > 0);
+        CHECK(answers(*view, ends.as<u64>(), seed));
+    }
+    std::uint64_t nodes_at = 0, groups = 0;
+    std::memcpy(&nodes_at, good.data() + 160, 8);
+    std::memcpy(&groups, good.data() + 176, 8);
+    auto const  groups_at = static_cast<std::size_t>(nodes_at - groups * 64);
+    std::size_t opened    = 0;
+    for (int round = 0; round < 300; ++round) {
+        auto       bad  = good;
+        auto const many = round % 3 == 0 ? 1u : 2'000u;
+        for (auto n = many; n > 0; --n) {
+            auto const at = round % 2 == 0 ? groups_at + random.below(groups * 64)
+                                           : groups_at + random.below(bad.size() - groups_at);
+            bad[at]       = static_cast<std::byte>(random.below(256));
+        }
+        if (round % 10 == 9) std::memset(bad.data() + groups_at, static_cast<int>(random.below(256)), groups * 64);
+        if (round % 50 == 49) bad[176 + random.below(16)] ^= std::byte{1};
+        page_end const bytes(bad);
+        auto const     view = Policy::view<u64>::open(bytes.bytes(), ends.as<u64>());
+        if (!view) continue;
+        ++opened;
+        std::vector<u64> asked(2'000), found(2'000);
+        for (auto& k : asked) k = random.chance(0.9) ? keys[random.below(keys.size())] + random.below(3) - 1 : random();
+        view->batch(asked, found);
+        for (std::size_t i = 0; i < asked.size(); ++i) {
+            REQUIRE(view->lower_bound(asked[i]) <= keys.size());
+            REQUIRE(found[i] <= keys.size());
+        }
+    }
+    CHECK(opened > 250);
+    CHECK(opened < 300);
 }

@@ -13,6 +13,7 @@
 #include <span>
 #include <sstream>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace {
@@ -144,15 +145,15 @@ void check_some(Index const& index, std::span<u64 const> keys, std::size_t many,
         CHECK(index.lower_bound(p) == oracle(keys, p));
 }
 
-TEST_CASE("nodes of 16-bit thresholds leave out lines of equal keys, and hybrid takes them where they save much") {
+TEST_CASE("nodes of 14-bit thresholds leave out lines of equal keys, and hybrid takes them where they save much") {
     constexpr u64 seed = 21;
     CAPTURE(seed);
     tenon::prng random(seed);
     auto const  few  = repeated_keys(200'000, random);
     auto const  tree = tenon::static_tree<tenon::compressed_separators>::over(few);
     REQUIRE(tree);
-    CHECK(tree->stats().kind == node_kind::pairs);
-    CHECK(tree->stats().lines_per_node > 25);  // more than one has thresholds for
+    CHECK(tree->stats().kind == node_kind::fines);
+    CHECK(tree->stats().lines_per_node > 32);  // more than one has thresholds for
     CHECK(tree->validate());
     check_some(*tree, few, 50'000, random);
     CHECK(hybrid<>::over(few)->stats().kind == node_kind::words);
@@ -160,7 +161,8 @@ TEST_CASE("nodes of 16-bit thresholds leave out lines of equal keys, and hybrid 
     auto const many  = repeated_keys(17'000'000, random);
     auto const index = hybrid<>::over(many);
     REQUIRE(index);
-    CHECK(index->stats().kind == node_kind::pairs);
+    CHECK(index->stats().kind == node_kind::fines);
+    CHECK(index->stats().groups == 0);  // keys that repeat across nodes tell them badly apart
     CHECK(index->stats().tree_levels == 6);
     check_some(*index, many, 50'000, random);
 }
@@ -272,20 +274,79 @@ TEST_CASE("the trees of large sets, of four to six levels, are on ways of look-u
     }
 }
 
-TEST_CASE("behind a gap a node of 16-bit thresholds begins with its first key") {
-    std::vector<u64> keys;  // the gaps before them would leave 64 lines less than a bucket of 32,767 each
-    for (u64 gap = 0; gap < 40; ++gap)
-        for (u64 i = 0; i < 512; ++i) keys.push_back((gap << 40) + (i / 8 << 6) * (1 + i % 2) + (i * i & 63));
+/// Keys in blocks of nine lines that no clear node of 14 bits can hold with the next block, in clusters of so many blocks that no clear
+/// node over nodes can hold with the next cluster.
+tenon::placed_vector<u64> clustered_keys(u64 clusters, u64 blocks, tenon::prng& random) {
+    tenon::placed_vector<u64> keys;  // lines of memory are the lines of blocks
+    for (u64 c = 0; c < clusters; ++c)
+        for (u64 b = 0; b < blocks; ++b)
+            for (u64 i = 0; i < 72; ++i)
+                keys.push_back((c << 42) + (b << 27) + (i / 8 << 13) + i % 8 + (random.below(4) == 0 ? 1 : 0));
     std::sort(keys.begin(), keys.end());
-    tenon::detail::line_node_maker<u64> maker(keys, {keys.size(), 0});
-    auto const                          made  = maker.make(node_kind::pairs);
-    std::size_t                         exact = 0;
-    for (auto const& node : made.nodes) exact += node.of_words(node_kind::pairs) ? 1 : 0;
-    CHECK(exact == 2);  // at both ends
-    for (std::size_t i = 0; i + 1 < made.nodes.size(); ++i) {
-        auto const p     = made.separators[i] + 1;  // in the gap, or the first key itself
-        auto const lines = tenon::find_lines<node_kind::pairs>(made.nodes[i + 1], p);
-        CHECK(lines.first == made.nodes[i + 1].start());
+    return keys;
+}
+
+TEST_CASE("nodes stand over many nodes of 14-bit thresholds, under trees of any number of levels") {
+    constexpr u64 seed = 24;
+    CAPTURE(seed);
+    using compressed = tenon::static_tree<tenon::compressed_separators>;
+    for (auto const& [clusters, blocks, levels] : {std::tuple{400, 27, 3}, {700, 14, 4}, {6'000, 14, 5}}) {
+        CAPTURE(levels);
+        tenon::prng random(seed);
+        auto const  keys  = clustered_keys(static_cast<u64>(clusters), static_cast<u64>(blocks), random);
+        auto const  index = compressed::over(keys);
+        REQUIRE(index);
+        auto const stats = index->stats();
+        CHECK(stats.kind == node_kind::fines);
+        CHECK(stats.groups >= static_cast<u64>(clusters));
+        CHECK(stats.groups * 10 <= stats.nodes);
+        CHECK(stats.tree_levels == static_cast<u64>(levels));
+        CHECK(index->validate());
+        check_some(*index, keys, 50'000, random);
+        std::vector<u64> asked, found;  // on both sides of each gap, and inside it at every distance
+        for (std::size_t i = 72; i < keys.size(); i += 72 * (1 + random.below(20))) {
+            auto const gap = keys[i] - keys[i - 1];
+            for (auto far = gap; far > 0; far /= 2) asked.push_back(keys[i - 1] + far), asked.push_back(keys[i] - far);
+        }
+        found.resize(asked.size());
+        index->batch(asked, found);
+        for (std::size_t i = 0; i < asked.size(); ++i) {
+            auto const right = oracle(keys, asked[i]);
+            REQUIRE(index->lower_bound(asked[i]) == right);
+            REQUIRE(found[i] == right);
+        }
+    }
+}
+
+TEST_CASE("nodes of 14-bit thresholds answer over gaps of every width, and where keys repeat across lines") {
+    constexpr u64 seed = 25;
+    CAPTURE(seed);
+    tenon::prng random(seed);
+    for (int round = 0; round < 60; ++round) {
+        CAPTURE(round);
+        std::vector<u64> keys;
+        auto const       widest = 1 + random.below(50), repeats = random.below(20);
+        for (u64 at = random() >> 8; keys.size() < 4'000; at += u64{1} << random.below(widest)) {
+            if (random.chance(0.02)) at += u64{1} << random.below(54);
+            keys.insert(keys.end(), random.chance(0.1) ? 1 + repeats : 1, at);
+        }
+        std::sort(keys.begin(), keys.end());
+        auto const index = tenon::static_tree<tenon::compressed_separators>::over(keys);
+        REQUIRE(index);
+        CHECK(index->validate());
+        std::vector<u64> asked{0, ~u64{0}}, found;
+        for (std::size_t i = 1; i < keys.size(); ++i) {
+            for (u64 d : {u64{0}, u64{1}, ~u64{0}}) asked.push_back(keys[i] + d);
+            auto const gap = keys[i] - keys[i - 1];
+            for (auto far = gap; far > 1 && i % 8 == 0; far /= 3) asked.push_back(keys[i] - far);
+        }
+        found.resize(asked.size());
+        index->batch(asked, found);
+        for (std::size_t i = 0; i < asked.size(); ++i) {
+            auto const right = oracle(keys, asked[i]);
+            REQUIRE(index->lower_bound(asked[i]) == right);
+            REQUIRE(found[i] == right);
+        }
     }
 }
 
@@ -302,7 +363,7 @@ TEST_CASE("a node finds the line of every number around its keys") {
         lines const seen(keys);
         auto const  base = keys.front() - random.below(2) * random.below(1000);
         auto const  some = static_cast<unsigned>(seen.first.size());
-        for (auto kind : {node_kind::pairs, node_kind::bits}) {
+        for (auto kind : {node_kind::fines, node_kind::bits}) {
             auto       taken  = static_cast<unsigned>(random.below(60));
             bool const at_end = random.chance(0.5);
             auto const node =
@@ -314,7 +375,7 @@ TEST_CASE("a node finds the line of every number around its keys") {
                 if (p < base) return;
                 if (p > keys[end - 1] && !node.of_words(kind)) return;  // such are sought in the next node
                 auto const at    = std::min<std::size_t>(static_cast<std::size_t>(oracle(keys, p)), end);
-                auto const found = kind == node_kind::pairs ? tenon::find_lines<node_kind::pairs>(node, p)
+                auto const found = kind == node_kind::fines ? tenon::find_lines<node_kind::fines>(node, p)
                                                             : tenon::find_lines<node_kind::bits>(node, p);
                 CHECK(found.first <= found.second);
                 auto const in =

@@ -20,20 +20,20 @@ namespace tenon {
 ///
 /// Maps        key -> position.
 /// Shapes      lines: the keys, 64 bytes at a time. nodes: each covers up to 255 lines with a linear model of 384 buckets; where keys are so
-///             uneven that it holds fewer than 25, 25 lines with 16 bits each; where a model is too coarse for seven lines, those with
-///             exact separators; where nodes would hold fewer than 20 lines each, or fewer than 2^20 lines need 16 bits each, there are
-///             none, but a plain tree over the lines. router: a histogram of the nodes where one level of it tells keys apart, else an
-///             implicit B+-tree.
+///             uneven that it holds fewer than 32, up to 32 lines with 14 bits each, and over those nodes more of the same form; where a model
+///             is too coarse for eight lines, those with exact separators; where nodes would hold fewer than 20 lines each, or fewer than
+///             2^20 lines need 14 bits each, there are none, but a plain tree over the lines. router: a histogram of the nodes where one
+///             level of it tells keys apart, else an implicit B+-tree.
 /// Options     in any order: radix_router (learned, the default) or key_tree (exact); a last_mile::... (simd_line; others search the
 ///             one or two lines of keys with scalar instructions); in_flight<N> (64); huge_pages or cache_lines, where over()
 ///             puts the model.
 /// Guarantee   lower_bound of every key, stored or absent. Duplicates anywhere; no key value is reserved; any number of keys.
 /// Cost        look-up: the router (cached), one node, one line of keys, sometimes the one behind it at the same time; no data-dependent branch
-///             for numbers but for crowded places of the router. Bytes for 8-byte keys: 0.06 to 0.12 a key where bits do, at worst those of
+///             for numbers but for crowded places of the router. Bytes for 8-byte keys: 0.06 to 0.2 a key where bits do, else 0.3, at worst those of
 ///             static_tree. build O(n), one pass.
 /// Errors      build: unsorted input or NaN -> errc::unsorted_keys with the first offending rank.
 /// Threads     const members may be called concurrently.
-/// On disk     "tenonidx" version 5, name "hybrid" or "hybrid<tree>", docs/formats/hybrid.md; the other options leave the bytes as they are.
+/// On disk     "tenonidx" version 6, name "hybrid" or "hybrid<tree>", docs/formats/hybrid.md; the other options leave the bytes as they are.
 /// Invariants  those of line_node, key_tree and radix_router; the nodes' lines follow each other from 0.
 /// Source      static B+-trees (Slotin, 2022), learned indexes (Kraska et al., 2018), rank over bit vectors (Jacobson, 1989).
 /// Use when    always, unless every byte counts (pgm) or keys are very few (sorted_array). hybrid<key_tree> leaves the learned router out:

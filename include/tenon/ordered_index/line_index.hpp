@@ -34,7 +34,8 @@ struct line_index_head {
     std::uint64_t router_at = 0;  ///< 0: none
     std::uint64_t nodes_at  = 0;
     std::uint64_t kind      = 0;  ///< of nodes that are not of words: a node_kind
-    std::uint64_t zeros[2]  = {};
+    std::uint64_t groups    = 0;  ///< nodes over nodes; 0: none
+    std::uint64_t zero      = 0;
 };
 static_assert(sizeof(line_index_head) == 64);
 
@@ -59,11 +60,42 @@ struct line_layout {
     std::uint64_t end(std::uint64_t i) const noexcept { return std::min(n, (i + 1) * line - lead); }
 };
 
-/// Nodes over all lines, in order, and the projection of the last key of each node but the last.
+/// Nodes over all lines, in order, and the projection of the last key of each node but the last. Of fines a separator may be greater than that:
+/// it is the least of the numbers up to which the node may be asked, and `reach` the greatest.
 struct line_nodes {
     std::vector<line_node>     nodes;
-    std::vector<std::uint64_t> separators;
+    std::vector<std::uint64_t> separators, reach;
+
+    /// Puts a number before the node that was made last, over lines or nodes that end so: the nodes before are right up to `reach`.
+    void separate(std::uint64_t before, std::uint64_t to, std::uint64_t const* last) {
+        auto const from = line_node_builder::reach(nodes.back(), last).first;
+        separators.push_back(from > before + 1 ? from - 1 : before);
+        reach.push_back(to);
+    }
 };
+
+/// Nodes of fines over nodes of fines, and the projection of the last key under each but the last. None where there are few nodes, so that
+/// a tree over them mostly stays in the caches, and where they would hold few each.
+inline line_nodes make_groups(line_nodes const& under) {
+    constexpr std::size_t few_nodes = 1 << 13, few_under = 10;
+    line_nodes            out;
+    auto const            n = under.nodes.size();
+    if (n < few_nodes || under.reach.size() != n - 1) return out;
+    auto first = under.reach, last = under.separators;
+    first.insert(first.begin(), 0);
+    last.push_back(~std::uint64_t{0});
+    unsigned      taken = 0;
+    std::uint64_t to    = 0;  // the greatest p that what stands before may be asked for
+    for (std::size_t start = 0; start < n; start += taken) {
+        auto const some = static_cast<unsigned>(std::min<std::size_t>(line_node_builder::most, n - start));
+        out.nodes.push_back(line_node_builder::make_group(start == 0 ? 0 : to + 1, first.data() + start,
+                                                          last.data() + start, some, start, start + some == n, taken));
+        if (start > 0) out.separate(last[start - 1], to, last.data() + start);
+        auto const reach = line_node_builder::reach(out.nodes.back(), last.data() + start).second;
+        if (start + taken < n) to = std::min(first[start + taken], reach);
+    }
+    return out.nodes.size() * few_under > n ? line_nodes{} : out;
+}
 
 template <index_key Key>
 class line_node_maker {
@@ -72,10 +104,10 @@ public:
         : projected_(keys), layout_(layout), lines_(keys.empty() ? 0 : layout.count()) {}
 
     /// The kind of which fewest nodes are needed, from a look at some lines: words, which stands for no nodes at all, where nodes would hold so
-    /// few lines that a plain tree is faster. A tree that mostly stays in the caches is faster than nodes of pairs, too, unless these leave out
+    /// few lines that a plain tree is faster. A tree that mostly stays in the caches is faster than nodes of fines, too, unless these leave out
     /// many lines of equal keys.
     node_kind better_kind() {
-        constexpr std::array  kinds{node_kind::bits, node_kind::pairs};
+        constexpr std::array  kinds{node_kind::bits, node_kind::fines};
         std::array<double, 2> nodes{};  // for each line
         auto const            looks = std::min<std::uint64_t>(64, lines_ / (2 * most) + 1);
         for (std::uint64_t i = 0; i < looks && lines_ > 1; ++i) {
@@ -84,14 +116,25 @@ public:
             fill();
             unsigned equal = 0;  // which costs no nodes
             while (equal < held_ && last()[equal] < base) ++equal;
-            for (std::size_t kind = 0; kind < kinds.size() && equal < held_; ++kind)
-                nodes[kind] += 1.0 / line_node_builder::longest(kinds[kind], base, first() + equal, last() + equal,
-                                                                std::min(held_ - equal, line_node::most(kinds[kind])));
+            for (std::size_t kind = 0; kind < kinds.size() && equal < held_; ++kind) {
+                auto const lines_at = [&](unsigned at, std::uint64_t from) {
+                    return line_node_builder::longest(kinds[kind], from, first() + at, last() + at, held_ - at);
+                };
+                auto     at    = equal + lines_at(equal, base);
+                unsigned seen  = at - equal;
+                double   count = 1;
+                if (at + line_node::most(kinds[kind]) <= held_)  // nodes that begin where one ends say more
+                    for (seen = 0, count = 0; at + line_node::most(kinds[kind]) <= held_; ++count) {
+                        auto const next = lines_at(at, last()[at - 1] + 1);
+                        at += next, seen += next;
+                    }
+                nodes[kind] += count / seen;
+            }
         }
         start_at(0);
         auto const best   = std::min_element(nodes.begin(), nodes.end());
         auto const kind   = kinds[static_cast<std::size_t>(best - nodes.begin())];
-        bool const cached = kind == node_kind::pairs && lines_ < lines_for_pairs;
+        bool const cached = kind == node_kind::fines && lines_ < lines_for_fines;
         bool const poor   = *best * (cached ? many_lines : few_lines) > static_cast<double>(looks);
         return poor && (cached || looks >= 8) ? node_kind::words : kind;
     }
@@ -108,20 +151,26 @@ public:
         line_nodes out;
         out.nodes.reserve(static_cast<std::size_t>(lines_ / std::min(64u, line_node::most(kind)) * 9 / 8 + 1));
         out.separators.reserve(out.nodes.capacity());
-        if (lines_ == 0) out.nodes.push_back(line_node_builder::empty());
-        unsigned taken = 0;
-        for (std::uint64_t start = 0, base = 0; start < lines_;) {
+        if (kind == node_kind::fines) out.reach.reserve(out.nodes.capacity());
+        if (lines_ == 0) out.nodes.push_back(line_node_builder::empty(kind));
+        unsigned      taken = 0;
+        std::uint64_t ended = 0,
+                      to    = 0;  // the last key before, and the greatest p that the nodes before may be asked for
+        for (std::uint64_t start = 0; start < lines_;) {
             fill();
-            out.nodes.push_back(
-                line_node_builder::make(base, first(), last(), held_, start, kind, start + held_ == lines_, taken));
-            auto const reached = last()[taken - 1];
+            out.nodes.push_back(line_node_builder::make(start == 0 ? 0 : to + 1, first(), last(), held_, start, kind,
+                                                        start + held_ == lines_, taken));
+            if (start > 0) {
+                if (kind == node_kind::fines) out.separate(ended, to, last());
+                else out.separators.push_back(ended);
+            }
+            to    = kind == node_kind::fines ? line_node_builder::reach(out.nodes.back(), last()).second : 0;
+            ended = last()[taken - 1];
             drop(taken);
-            start += taken;
+            auto const behind = start += taken;
             for (unsigned equal = 1; equal > 0; start += equal)
-                equal = drop_up_to(reached);  // nothing that is sought stands in them
-            if (start == lines_) break;
-            out.separators.push_back(reached);
-            base = reached + 1;
+                equal = drop_up_to(ended);  // nothing that is sought stands in them
+            if (start < lines_) to = start == behind && kind == node_kind::fines ? std::min(first()[0], to) : ended;
         }
         return out;
     }
@@ -129,7 +178,7 @@ public:
 private:
     static constexpr unsigned      most      = line_node_builder::most;
     static constexpr unsigned      few_lines = 20, many_lines = 40, room = 8 * most;
-    static constexpr std::uint64_t lines_for_pairs = 1 << 20;  ///< fewer have a tree that mostly stays in the caches
+    static constexpr std::uint64_t lines_for_fines = 1 << 20;  ///< fewer have a tree that mostly stays in the caches
 
     std::uint64_t const* first() const noexcept { return ends_[0].data() + front_; }
     std::uint64_t const* last() const noexcept { return ends_[1].data() + front_; }
@@ -173,6 +222,7 @@ private:
 /// What a hybrid or a compressed static_tree is made of.
 struct line_index_stats {
     std::uint64_t keys = 0, nodes = 0, word_nodes = 0;
+    std::uint64_t groups         = 0;                 ///< nodes over nodes; 0: none
     node_kind     kind           = node_kind::words;  ///< of the other nodes; words: there are none
     std::uint64_t router_entries = 0;                 ///< 0: the tree routes alone
     std::uint64_t tree_levels = 0, model_bytes = 0;
@@ -207,10 +257,16 @@ public:
             model.size() - h.nodes_at != (h.kind != 2 ? h.nodes * sizeof(line_node) + detail::line_nodes_tail : 0))
             return fail(errc::corrupt, {"the position index says it has ", h.nodes, " nodes of lines of ", h.line,
                                         " keys, which does not fit its ", model.size(), " bytes and these keys"});
-        auto tree = key_tree::open(model, detail::line_tree_at, h.nodes - 1);
+        if (h.groups > h.nodes || h.zero != 0 || (h.groups != 0 && h.kind != 1))
+            return fail(errc::corrupt, {"the position index says it has ", h.groups, " nodes over ", h.nodes,
+                                        " nodes, which must be fewer and of 14-bit thresholds"});
+        auto const children = h.groups != 0 ? h.groups : h.nodes;  // of the tree
+        auto       tree     = key_tree::open(model, detail::line_tree_at, children - 1);
         if (!tree) return fail(std::move(tree).error());
-        out.tree_ = *std::move(tree);
-        auto end  = detail::line_tree_at + key_tree::bytes(h.nodes - 1);
+        out.tree_   = *std::move(tree);
+        auto end    = detail::line_tree_at + key_tree::bytes(children - 1);
+        out.groups_ = model.data() + end;
+        end += h.groups * sizeof(line_node);
         if (h.router_at != 0) {
             if (h.router_at != end || h.kind != static_cast<std::uint64_t>(node_kind::bits))
                 return fail(errc::corrupt, {"the router of a position index must stand at offset ", end,
@@ -220,9 +276,10 @@ public:
             out.router_ = *std::move(router);
         }
         if (end != h.nodes_at) return fail(errc::corrupt, {"the nodes of a position index must stand at offset ", end});
-        out.nodes_  = model.data() + h.nodes_at;
-        out.kind_   = static_cast<node_kind>(h.kind);
-        out.layout_ = {keys.size(), h.lead};
+        out.nodes_     = model.data() + h.nodes_at;
+        out.last_node_ = h.nodes - 1;
+        out.kind_      = static_cast<node_kind>(h.kind);
+        out.layout_    = {keys.size(), h.lead};
         if (!out.has_nodes() && h.nodes != out.layout_.count())
             return fail(errc::corrupt, {"the position index says its keys have ", h.nodes, " lines, but they have ",
                                         out.layout_.count()});
@@ -232,7 +289,8 @@ public:
         out.line_0_      = reinterpret_cast<std::uintptr_t>(keys.data()) - h.lead * sizeof(Key);
         out.line_whole_  = out.line_0_ + out.whole_ * layout::line * sizeof(Key);
         out.first_whole_ = out.whole_ * layout::line - h.lead;
-        out.way_         = way_of(out.kind_, out.router_.entries() > 0 ? 0 : out.tree_.levels());
+        out.whole_lines_ = out.whole_end_ > out.whole_ ? out.whole_end_ - out.whole_ : 0;
+        out.way_         = way_of(out.kind_, out.router_.entries() > 0 ? 0 : out.tree_.levels(), h.groups > 0);
         return out;
     }
 
@@ -251,10 +309,10 @@ public:
                 return search_in<node_kind::bits>(p, k);
             }
         }
-        if constexpr (may_have(node_kind::pairs)) {
-            if (way_ == way_of(node_kind::pairs, 7)) return by_tree<node_kind::pairs, 7>(p, k);
-            if (way_ == way_of(node_kind::pairs, 6)) return by_tree<node_kind::pairs, 6>(p, k);
-            if (!may_have(node_kind::words) || kind_ == node_kind::pairs) return search_in<node_kind::pairs>(p, k);
+        if constexpr (may_have(node_kind::fines)) {
+            if (way_ == way_of(node_kind::fines, 5, true)) return by_groups<5>(p, k);
+            if (way_ == way_of(node_kind::fines, 4, true)) return by_groups<4>(p, k);
+            if (!may_have(node_kind::words) || kind_ == node_kind::fines) return search_in<node_kind::fines>(p, k);
         }
         if constexpr (may_have(node_kind::words)) {
             if (way_ == way_of(node_kind::words, 8)) return by_tree<node_kind::words, 8>(p, k);
@@ -279,7 +337,8 @@ public:
     }
 
     line_index_stats stats() const noexcept {
-        line_index_stats s{this->size_, tree_.size() + 1, 0, kind_, router_.entries(), tree_.levels(), model_bytes_, 0};
+        line_index_stats s{this->size_,    last_node_ + 1, 0, groups(), kind_, router_.entries(),
+                           tree_.levels(), model_bytes_,   0};
         if (has_nodes())
             for (std::uint64_t i = 0; i < s.nodes; ++i) s.word_nodes += node(i).of_words(kind_) ? 1 : 0;
         s.lines_per_node = static_cast<double>(layout_.count()) / static_cast<double>(s.nodes);
@@ -289,12 +348,14 @@ public:
     std::string explain() const {
         auto const s      = stats();
         auto const router = s.router_entries > 0 ? sentence({"a router of ", s.router_entries, " bins"})
-                                                 : sentence({"a tree of ", s.tree_levels, " levels"});
+                            : s.groups > 0
+                                ? sentence({"a tree of ", s.tree_levels, " levels over ", s.groups, " nodes"})
+                                : sentence({"a tree of ", s.tree_levels, " levels"});
         auto const size =
             sentence({std::string(Policy::name), " over ", s.keys, " keys: ", s.model_bytes, " bytes, ", router});
         if (!has_nodes())
             return size + "; a look-up touches a line of each level that is not cached, and one line of keys";
-        auto const bits = s.kind == node_kind::bits ? "a bit" : "16 bits";
+        auto const bits = s.kind == node_kind::bits ? "a bit" : "14 bits";
         return size +
                sentence({" over ", s.nodes, " nodes with thresholds of ", bits, " (", s.word_nodes, " exact ones) and ",
                          s.lines_per_node, " lines each; a look-up touches one node and one or two lines of keys"});
@@ -305,14 +366,19 @@ public:
         if (auto sorted = check_sorted(this->keys()); !sorted) return sorted;
         detail::line_node_maker<Key> maker(this->keys(), layout_);
         auto const                   expected = has_nodes() ? maker.make(kind_) : maker.make_separators();
-        bool                         same     = tree_.valid(expected.separators);
-        for (std::uint64_t i = 0; same && i < expected.nodes.size(); ++i) {
-            auto const held = node(i);
-            same            = std::memcmp(&held, &expected.nodes[i], sizeof held) == 0;
-            if (!same)
-                return fail(errc::corrupt,
-                            {"node ", i, " of the position index does not fit its keys; build it again"});
-        }
+        auto const                   above    = detail::make_groups(expected);
+        bool same = above.nodes.size() == groups() && expected.separators.size() == last_node_ &&
+                    tree_.valid(groups() > 0 ? above.separators : expected.separators);
+        auto const each = [&](std::vector<line_node> const& nodes, auto const& at) {
+            for (std::uint64_t i = 0; same && i < nodes.size(); ++i)
+                if (std::memcmp(&at(i), &nodes[i], sizeof nodes[i]) != 0) return i;
+            return std::uint64_t{nodes.size()};
+        };
+        if (auto const i = each(expected.nodes, [&](auto j) -> auto& { return node(j); }); i < expected.nodes.size())
+            return fail(errc::corrupt, {"node ", i, " of the position index does not fit its keys; build it again"});
+        if (auto const i = each(above.nodes, [&](auto j) -> auto& { return group(j); }); i < above.nodes.size())
+            return fail(errc::corrupt,
+                        {"node ", i, " over the nodes of the position index does not fit them; build it again"});
         if (same && router_.entries() > 0) same = router_.valid(expected.separators);
         if (!same)
             return fail(errc::corrupt, "the separators of the position index do not fit its keys; build it again");
@@ -322,10 +388,10 @@ public:
 private:
     static constexpr std::size_t width = Policy::look_ups;
 
-    /// A way to look up, by the kind of nodes and the levels of the tree, 0 for the router. lower_bound() has those inlined that 2 to 300 million
+    /// A way to look up, by the kind of nodes and the levels of the tree, 0 for the router, and whether there are groups. lower_bound() has those inlined that 2 to 300 million
     /// keys take; search_in() has all.
-    static constexpr std::uint8_t way_of(node_kind kind, unsigned levels) noexcept {
-        return static_cast<std::uint8_t>(static_cast<unsigned>(kind) << 5 | levels);
+    static constexpr std::uint8_t way_of(node_kind kind, unsigned levels, bool grouped = false) noexcept {
+        return static_cast<std::uint8_t>((grouped ? 0x80u : 0u) | static_cast<unsigned>(kind) << 5 | levels);
     }
 
     static constexpr bool may_have(node_kind kind) noexcept {
@@ -345,8 +411,18 @@ private:
     line_node const& node(std::uint64_t i) const noexcept {
         return *reinterpret_cast<line_node const*>(nodes_ + i * sizeof(line_node));
     }
+    line_node const& group(std::uint64_t i) const noexcept {
+        return *reinterpret_cast<line_node const*>(groups_ + i * sizeof(line_node));
+    }
+    std::uint64_t groups() const noexcept { return (way_ & 0x80u) != 0 ? tree_.size() + 1 : 0; }
+    /// The node to which a group leads. Hostile groups lead to any node.
+    [[gnu::always_inline]] std::uint64_t under(std::uint64_t at, std::uint64_t p) const noexcept {
+        return std::min(find_lines<node_kind::fines>(group(at), p).first, last_node_);
+    }
     std::uint64_t route(std::uint64_t p) const noexcept {
-        return router_.entries() > 0 ? by_router(p) : tree_.lower(p);
+        if (router_.entries() > 0) return by_router(p);
+        auto const at = tree_.lower(p);
+        return groups() > 0 ? under(at, p) : at;
     }
     std::uint64_t by_router(std::uint64_t p) const noexcept {
         auto const first = router_.first(p);
@@ -357,13 +433,18 @@ private:
     [[gnu::always_inline]] std::uint64_t by_tree(std::uint64_t p, Key const& k) const {
         return in_node<Kind>(tree_.template lower_of<Levels>(p), p, k);
     }
+    template <unsigned Levels>
+    [[gnu::always_inline]] std::uint64_t by_groups(std::uint64_t p, Key const& k) const {
+        return in_node<node_kind::fines>(under(tree_.template lower_of<Levels>(p), p), p, k);
+    }
     /// lower_bound() from what the tree or the router say: the number of a node of this kind, or, without nodes, of a line.
     template <node_kind Kind>
     [[gnu::always_inline]] std::uint64_t in_node(std::uint64_t at, std::uint64_t p, Key const& k) const {
         if constexpr (Kind == node_kind::words) return finish_one(at, k);
-        else if (auto const& n = node(at); n.of_words(Kind)) [[unlikely]] return in_words(n, p, k);
+        else if (auto const& n = node(at); Kind == node_kind::bits ? n.of_words(Kind) : !n.clear()) [[unlikely]]
+            return in_other<Kind>(n, p, k);
         else if constexpr (Kind == node_kind::bits) return in_bits(n, p, k);
-        else return finish(find_lines<Kind>(n, p), k);
+        else return finish_one(n.start(Kind) + detail::node_fines_less(n, detail::node_fine_place(n, p)), k);
     }
     [[gnu::always_inline]] std::uint64_t in_bits(line_node const& n, std::uint64_t p, Key const& k) const {
         auto const lines = detail::node_bits_lines(n, n.scale(), p);
@@ -375,13 +456,17 @@ private:
         auto const* const at_line = reinterpret_cast<Key const*>(line_whole_) + first;
         return checked(first_whole_ + first + less_in(at_line, lines.more, k), k);
     }
-    [[gnu::noinline, gnu::cold]] std::uint64_t in_words(line_node const& n, std::uint64_t p, Key const& k) const {
-        return finish_one(n.start() + detail::node_words_less(n, p), k);
+    template <node_kind Kind>
+    [[gnu::noinline]] std::uint64_t in_other(line_node const& n, std::uint64_t p, Key const& k) const {
+        return finish(find_lines<Kind>(n, p), k);
     }
     /// lower_bound() by a tree of any number of levels.
     template <node_kind Kind>
     [[gnu::noinline]] std::uint64_t search_in(std::uint64_t p, Key const& k) const {
-        return in_node<Kind>(tree_.lower_inlined(p), p, k);
+        auto at = tree_.lower_inlined(p);
+        if constexpr (Kind == node_kind::fines)
+            if (groups() > 0) at = under(at, p);
+        return in_node<Kind>(at, p, k);
     }
 
     /// The lines to look at, from what route() said: a node, or, without nodes, the line itself.
@@ -389,7 +474,7 @@ private:
         if (!has_nodes()) return {at, at};
         auto const& n = node(at);
         if (kind_ == node_kind::bits) return find_lines<node_kind::bits>(n, p);
-        return find_lines<node_kind::pairs>(n, p);
+        return find_lines<node_kind::fines>(n, p);
     }
 
     static unsigned less_in(Key const* line, Key const& k) {
@@ -419,7 +504,7 @@ private:
     /// The position, in one of two lines. No branch on keys, and nothing a compiler makes one of: it would wait for memory, and be guessed
     /// wrong for each key that its node leaves to two lines.
     std::uint64_t finish(line_pair lines, Key const& k) const {
-        if (lines.first < whole_ || lines.second >= whole_end_) [[unlikely]]
+        if (lines.first - whole_ >= whole_lines_ || lines.second - whole_ >= whole_lines_) [[unlikely]]
             return finish_at_edge(lines, k);
         auto const first = lines.first * layout::line, second = lines.second * layout::line;
         if constexpr (!by_lines) return searched(first, second, k);
@@ -429,7 +514,7 @@ private:
     }
     /// The same for one line.
     std::uint64_t finish_one(std::uint64_t line, Key const& k) const {
-        if (line < whole_ || line >= whole_end_) [[unlikely]]
+        if (line - whole_ >= whole_lines_) [[unlikely]]
             return finish_at_edge({line, line}, k);
         auto const first = line * layout::line;
         if constexpr (!by_lines) return searched(first, first, k);
@@ -477,9 +562,16 @@ private:
                     if (far) tree_.prefetch_node(level - 1, at[j]);
                 }
             }
+            auto const* const below = groups() > 0 ? groups_ : nodes_;
             for (std::size_t j = 0; j < m; ++j) {
                 at[j] = tree_.step(0, at[j], p[j]);
-                if (has_nodes()) prefetch(nodes_ + at[j] * sizeof(line_node));
+                if (has_nodes()) prefetch(below + at[j] * sizeof(line_node));
+            }
+            if (groups() > 0) {
+                for (std::size_t j = 0; j < m; ++j) {
+                    at[j] = under(at[j], p[j]);
+                    prefetch(nodes_ + at[j] * sizeof(line_node));
+                }
             }
         }
         if (!has_nodes()) {
@@ -514,10 +606,13 @@ private:
 
     key_tree         tree_;
     radix_router     router_;
-    std::byte const* nodes_ = nullptr;
+    std::byte const* groups_    = nullptr;
+    std::byte const* nodes_     = nullptr;
+    std::uint64_t    last_node_ = 0;  ///< its number; without nodes that of the last line
     layout           layout_;
     node_kind        kind_  = node_kind::words;
     std::uint64_t    whole_ = 0, whole_end_ = 0;  ///< lines in [whole_, whole_end_) have all their keys
+    std::uint64_t    whole_lines_ = 0;            ///< how many these are
     std::uint64_t    inner_       = 0;            ///< of them how many have another behind them
     std::uintptr_t   line_0_      = 0;            ///< where line 0 is, or would be: lead keys before the first
     std::uintptr_t   line_whole_  = 0;            ///< where line `whole_` is
@@ -548,12 +643,15 @@ result<byte_vector> build_line_index(std::span<Key const> keys, std::uint64_t le
     out.reserve(line_tree_at + static_cast<std::size_t>(key_tree::bytes(made.separators.size())) +
                 made.nodes.size() * (sizeof(line_node) + 8) + 256);
     out.resize(line_tree_at);
-    key_tree::put(out, made.separators);
+    auto const above = make_groups(made);
+    key_tree::put(out, above.nodes.empty() ? made.separators : above.separators);
+    put_bytes(out, std::as_bytes(std::span(above.nodes)));
     line_index_head head;
-    head.nodes = made.separators.size() + 1;
-    head.lead  = lead;
-    head.line  = index_line<Key>;
-    head.kind  = static_cast<std::uint64_t>(kind);
+    head.nodes  = made.separators.size() + 1;
+    head.groups = above.nodes.size();
+    head.lead   = lead;
+    head.line   = index_line<Key>;
+    head.kind   = static_cast<std::uint64_t>(kind);
     if constexpr (Policy::learned_router) {
         if (kind == node_kind::bits) {
             head.router_at = out.size();

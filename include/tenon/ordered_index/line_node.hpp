@@ -11,17 +11,18 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
+#if defined(__AVX512VBMI__) || defined(__BMI2__)
+#include <immintrin.h>
 #endif
 
 namespace tenon {
 
 /// How a node writes its thresholds.
 enum class node_kind : std::uint8_t {
-    pairs = 1,  ///< 24 of 16 bits: 32,767 buckets
-    words = 2,  ///< 6 of 64 bits: exact
+    fines = 1,  ///< 31 of 14 bits
+    words = 2,  ///< 7 of 64 bits: exact
     bits  = 3,  ///< a bit for each of 384 buckets
 };
 
@@ -31,41 +32,45 @@ enum class node_kind : std::uint8_t {
 /// Shapes      `bits`: p falls into bucket b = (r * scale) >> 16, where r is the low 16 bits of (p rotated right by shift) - origin. The
 ///             buckets of a word stand from its highest bit down. The bit of b is set when the last key of a line falls into b, of which
 ///             there is one at most. The line is the number of bits set before b; where b is set, the one behind it may hold the answer
-///             too. `base` is origin and, for each of the six words, the number of bits up to its end.
-///             Of the others `base` is the projection of the node's first key, and p falls into bucket b = (p - base) >> shift, at least the first
-///             and at most the last one.
-///             Between line i and line i + 1 of the node stands threshold i. Where some bucket begins after the last key of line i and
-///             not after the first key of line i + 1, the threshold is that bucket: p stands behind it exactly when b is not less. Else both
-///             keys fall into one bucket; then the threshold is the next bucket and marked: p in the bucket before may stand behind it, and
-///             either line may hold the answer. A threshold is written as twice the bucket; marked, as twice the bucket of both keys
-///             plus one.
+///             too. The body is origin, for each of the six words the number of bits up to its end, and the words.
+///             `fines`: p falls into bucket b = (p >> shift) - origin, taken as a signed number of 30 bits, at least 0 and at most 16383. Threshold i
+///             is the bucket of the last key of line i, but for the last line, and p stands behind it when b is greater. In a clear node no p
+///             behind the last key of a line and before the first key of the next one shares a bucket with both, so there is one line; the
+///             shift is the greatest that does it. In a blurred one, which keys that repeat need, b is at most 8190, and a threshold is twice
+///             the bucket of the first key of the line behind it, p stands behind it when 2 b is not less; where that key and the last one of the
+///             line before share a bucket, one more: p in this bucket may stand behind it, and either line may hold the answer.
 ///             `words`: threshold i is the last key of line i itself, and p stands behind it when it is greater.
-/// Guarantee   at most two lines: a node never holds a bucket in which more could answer (longest()).
-/// Cost        find: one cache line, no branch but that on the kind; of bits 22 instructions. 64 bytes.
+///             A node of fines or words may stand over nodes as over lines.
+/// Guarantee   at most two lines: a node never holds a bucket in which more could answer.
+/// Cost        find: one cache line, no branch but that on the kind; of bits 22 instructions, of fines 17. 64 bytes.
 /// Invariants  (1) thresholds ascend; those not used are all ones. (2) start counts lines from the front of the keys. (3) bits: at most 254 are set.
 /// Source      the separators of a static B+-tree, written relative to a linear model instead of as keys: frame of reference as in
-///             Goldstein, Ramakrishnan, Shaft, 1998, learned per node as in the PGM-index, Ferragina and Vinciguerra, 2020.
+///             Goldstein, Ramakrishnan, Shaft, 1998, learned per node as in the PGM-index, Ferragina and Vinciguerra, 2020. A node ends
+///             where few bits tell the next one apart, as in Bayer and Unterauer, Prefix B-trees, 1977.
 struct line_node {
     static constexpr unsigned    most_lines = 255, buckets = 384;
     static constexpr std::size_t reach =
         144;  ///< bytes from its first on that a look-up may read when its bytes are hostile
 
-    std::uint64_t base = 0;  ///< of bits: origin, and six bytes of counts from the third on
-    std::uint64_t meta =
-        0;  ///< start << 16 | words << 15 | shift; in an index of bits start << 16 | scale << 6 | shift, scale 0: of words
-    std::array<std::byte, 48> thresholds{};
+    /// In an index of bits start << 16 | scale << 6 | shift, scale 0: of words. Else start << 8 | words << 7 | blurred << 6 | shift, and the
+    /// lower 16 bits of origin in the highest ones.
+    std::uint64_t             meta = 0;
+    std::array<std::byte, 56> body{};  ///< of fines 32 times 14 bits: the upper part of origin and the thresholds
 
-    std::uint64_t start() const noexcept { return meta >> 16; }
-    unsigned      scale() const noexcept { return static_cast<unsigned>(meta & 0xffffu) >> 6; }
-    bool          of_words(node_kind index) const noexcept {
-        return index == node_kind::bits ? scale() == 0 : (meta & 0x8000u) != 0;
+    std::uint64_t start(node_kind index) const noexcept {
+        return index == node_kind::bits ? meta >> 16 : meta << 16 >> 24;
     }
+    unsigned scale() const noexcept { return static_cast<unsigned>(meta & 0xffffu) >> 6; }
+    bool     of_words(node_kind index) const noexcept {
+        return index == node_kind::bits ? scale() == 0 : (meta & 0x80u) != 0;
+    }
+    bool     clear() const noexcept { return (meta & 0xc0u) == 0; }  ///< in an index of fines
     unsigned shift() const noexcept { return static_cast<unsigned>(meta & 63u); }
 
     static constexpr unsigned most(node_kind kind) noexcept {
-        return kind == node_kind::bits ? 255 : kind == node_kind::pairs ? 25 : 7;
+        return kind == node_kind::bits ? 255 : kind == node_kind::fines ? 32 : 8;
     }
-    static constexpr std::uint64_t last_bucket = 32766;  ///< of pairs
+    static constexpr std::int32_t last_bucket = 0x3ffe, last_blurred = 0x1ffe;  ///< of fines
 };
 static_assert(sizeof(line_node) == 64 && std::is_trivially_copyable_v<line_node>);
 
@@ -77,39 +82,53 @@ struct line_pair {
 namespace detail {
 inline namespace TENON_SIMD_FLAGS {
 
-/// Bit i: whether pair i of the node's 24 is at most x.
-inline std::uint64_t node_pairs_at_most(line_node const& node, unsigned x) noexcept {
-#if defined(__AVX512BW__)
-    return _mm512_cmple_epu16_mask(_mm512_loadu_si512(&node), _mm512_set1_epi16(static_cast<short>(x))) >> 8;
-#elif defined(__SSE2__)
-    auto const key     = _mm_set1_epi16(static_cast<short>(x));
-    auto const at_most = [&](std::size_t i) {
-        auto const t = _mm_loadu_si128(reinterpret_cast<__m128i const*>(node.thresholds.data()) + i);
-        return _mm_cmpeq_epi16(_mm_subs_epu16(t, key), _mm_setzero_si128());
-    };
-    auto const low  = static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(at_most(0), at_most(1))));
-    auto const high = static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(at_most(2), _mm_setzero_si128())));
-    return low | std::uint64_t{high} << 16;
-#else
-    std::uint64_t mask = 0;
-    for (std::size_t i = 0; i < 24; ++i) {
-        std::uint16_t t;
-        std::memcpy(&t, node.thresholds.data() + 2 * i, 2);
-        mask |= std::uint64_t{t <= x} << i;
-    }
-    return mask;
-#endif
+/// Four times the bucket of p in a node of fines, with a sign, before it is taken to 14 bits.
+inline std::int32_t node_fine_place(line_node const& node, std::uint64_t p) noexcept {
+    std::uint32_t origin;  // and two bits of the first threshold, which the factor shifts out
+    std::memcpy(&origin, reinterpret_cast<std::byte const*>(&node) + 6, 4);
+    return static_cast<std::int32_t>((static_cast<std::uint32_t>(p >> node.shift()) - origin) << 2);
 }
 
-/// How many thresholds p stands behind, surely (first), or surely or maybe (second). They ascend, so these are the first ones.
-inline line_pair node_pairs_behind(line_node const& node, std::uint64_t p) noexcept {
-    constexpr auto last   = line_node::last_bucket;
-    auto const     above  = (p < node.base ? 0 : p - node.base) >> node.shift();
-    auto const     bucket = static_cast<unsigned>(above < last ? above : last);
-    auto const     count  = [&](unsigned x) {
-        return static_cast<std::uint64_t>(std::popcount(node_pairs_at_most(node, x)));
-    };
-    return {count(bucket * 2), count(bucket * 2 + 1)};
+/// How many thresholds of a node of fines are less than the bucket at this place. They ascend, so these are the first ones.
+inline unsigned node_fines_less(line_node const& node, std::int32_t place) noexcept {
+#if defined(__AVX512VBMI__)
+    // Each seven bytes hold four thresholds. They go to the upper 14 bits of 16; what stands in the lower two decides nothing.
+    alignas(64) static constexpr auto sevens = [] {
+        std::array<std::uint8_t, 64> at{};
+        for (unsigned i = 0; i < 64; ++i) at[i] = static_cast<std::uint8_t>(8 + i / 8 * 7 + std::min(i % 8, 6u));
+        return at;
+    }();
+    alignas(64) static constexpr auto fours = [] {
+        std::array<std::uint8_t, 64> at{};
+        for (unsigned i = 0; i < 64; ++i) at[i] = static_cast<std::uint8_t>((i % 8 / 2 * 14 + i % 2 * 8 + 62) % 64);
+        return at;
+    }();
+    constexpr auto all = ~std::uint64_t{0};  // without a mask GCC 12 warns of what its header leaves undefined
+    auto const packed = _mm512_maskz_permutexvar_epi8(all, _mm512_load_si512(sevens.data()), _mm512_loadu_si512(&node));
+    auto const spread = _mm512_maskz_multishift_epi64_epi8(all, _mm512_load_si512(fours.data()), packed);
+    auto const bucket =
+        _mm_and_si128(_mm_packus_epi32(_mm_cvtsi32_si128(place), _mm_setzero_si128()), _mm_cvtsi32_si128(0xfffc));
+    auto const mask =
+        _mm512_cmplt_epu16_mask(spread, _mm512_maskz_broadcastw_epi16(static_cast<__mmask32>(all), bucket));
+    return static_cast<unsigned>(std::popcount(static_cast<std::uint32_t>(mask) >> 1));
+#else
+    constexpr std::uint64_t each = 0x0001'0001'0001'0001, high = each << 15;
+    auto const              x = each * static_cast<std::uint64_t>(std::clamp(place, 0, 0xfffc) >> 2);
+    unsigned                n = 0;
+    for (std::size_t i = 0; i < 8; ++i) {
+        std::uint64_t t;
+        std::memcpy(&t, reinterpret_cast<std::byte const*>(&node) + 7 + 7 * i, 8);
+        t >>= 8;
+#if defined(__BMI2__)
+        t = _pdep_u64(t, each * 0x3fff);
+#else
+        t = (t & 0x3fff) | (t << 2 & 0x3fff'0000) | (t << 4 & 0x3fff'0000'0000) | (t << 6 & 0x3fff'0000'0000'0000);
+#endif
+        if (i == 0) t |= 0x3fff;  // is no threshold
+        n += static_cast<unsigned>(std::popcount(((t | high) - x) & high));
+    }
+    return 32 - n;
+#endif
 }
 
 /// The bucket of p in a node of bits.
@@ -122,21 +141,23 @@ struct near_lines {
     std::uint64_t first = 0, more = 0;
 };
 inline near_lines node_bits_lines(line_node const& node, std::uint32_t scale, std::uint64_t p) noexcept {
-    auto const    bucket = node_bucket(p, node.shift(), node.base, scale);
-    auto const*   at     = reinterpret_cast<std::byte const*>(&node);
+    auto const*   at = reinterpret_cast<std::byte const*>(&node);
+    std::uint64_t origin;
+    std::memcpy(&origin, at + 8, 8);
+    auto const    bucket = node_bucket(p, node.shift(), origin, scale);
     std::uint64_t word   = bucket / 64, bits;
     std::memcpy(&bits, at + 16 + 8 * word, 8);
     auto const from   = bits << bucket % 64;  // the bucket's own bit is the highest
     auto const behind = static_cast<std::uint64_t>(std::popcount(from));
-    return {node.start() + std::to_integer<std::uint64_t>(at[2 + word]) - behind, from >> 63};
+    return {node.start(node_kind::bits) + std::to_integer<std::uint64_t>(at[10 + word]) - behind, from >> 63};
 }
 
 /// How many of the thresholds of a `words` node are less than p.
 inline unsigned node_words_less(line_node const& node, std::uint64_t p) noexcept {
     unsigned n = 0;
-    for (std::size_t i = 0; i < 6; ++i) {
+    for (std::size_t i = 0; i < 7; ++i) {
         std::uint64_t t;
-        std::memcpy(&t, node.thresholds.data() + 8 * i, 8);
+        std::memcpy(&t, node.body.data() + 8 * i, 8);
         n += t < p ? 1u : 0u;
     }
     return n;
@@ -157,54 +178,75 @@ template <node_kind Kind>
 [[gnu::always_inline]]
 #endif
 inline line_pair find_lines(line_node const& node, std::uint64_t p) noexcept {
-    auto const start = node.start();
     if constexpr (Kind == node_kind::bits) {
         if (auto const scale = node.scale(); scale != 0) [[likely]] {
             auto const lines = detail::node_bits_lines(node, scale, p);
             return {lines.first, lines.first + lines.more};
         }
     } else if (!node.of_words(Kind)) [[likely]] {
-        auto const behind = detail::node_pairs_behind(node, p);
-        return {start + behind.first, start + behind.second};
+        auto const place = detail::node_fine_place(node, p);
+        auto const start = node.start(Kind);
+        if (node.clear()) [[likely]] {
+            auto const line = start + detail::node_fines_less(node, place);
+            return {line, line};
+        }
+        auto const twice = 2 * std::clamp(place >> 2, 0, line_node::last_blurred);
+        return {start + detail::node_fines_less(node, 4 * (twice + 1)),
+                start + detail::node_fines_less(node, 4 * (twice + 2))};
     }
-    auto const line = start + detail::node_words_less(node, p);
+    auto const line = node.start(Kind) + detail::node_words_less(node, p);
     return {line, line};
 }
 
 }  // namespace TENON_SIMD_FLAGS
 
-/// Makes nodes for lines that follow each other. `first[i]` and `last[i]` are the projections of the ends of line i; `base` is the least
-/// p that a node of bits has to place: one more than the last projection before line 0.
+/// Makes nodes for lines that follow each other, or for nodes that do. `first[i]` and `last[i]` are the projections of the ends of line i; of
+/// a node last[i] is the least p for which it may be the last one that is right, first[i] the greatest for which the one before it still is.
+/// `base` is the least p that the node has to place, at most one more than what stands last before it.
 class line_node_builder {
 public:
     static constexpr unsigned most = line_node::most_lines;
 
-    /// The node for as many of these n lines (1 <= n <= 255) as it can hold, of `kind` or, where that holds less than 7, of words. How
+    /// The node for as many of these n lines (1 <= n <= 255) as it can hold, of `kind` or, where that holds less than 8, of words. How
     /// many they are goes to `taken`; coming in, it is a guess. The nodes at both ends of all keys are of words, because keys may lie beyond: with
     /// `end` these n lines are the last ones.
     static line_node make(std::uint64_t base, std::uint64_t const* first, std::uint64_t const* last, unsigned n,
                           std::uint64_t start, node_kind kind, bool end, unsigned& taken) noexcept {
-        constexpr auto words = line_node::most(node_kind::words);
-        auto const     some  = std::min(end ? n - 1 : n, line_node::most(kind));
-        if (start > 0 && (!end || n > words)) {
-            auto const scale = kind == node_kind::bits ? best_scale(base, last, some, taken) : bit_scale{};
-            taken            = kind == node_kind::bits ? scale.lines : longest(kind, base, first, last, some);
-            if (taken >= std::min(words, n))
-                return kind == node_kind::bits ? filled_bits(scale, last, start)
-                                               : filled(kind, first, last, taken, start);
+        if (may_be(kind, n, start, end)) {
+            auto const some = end ? n - 1 : n;
+            if (kind == node_kind::bits) {
+                auto const scale = best_scale(base, last, some, taken);
+                taken            = scale.lines;
+                if (taken >= std::min(exact, n)) return filled_bits(scale, last, start);
+            } else {
+                auto const scale = best_fines(first, last, n, some);
+                taken            = scale.lines;
+                if (taken >= std::min(exact, n) && places(scale, base, last))
+                    return filled_fines(scale, first, last, start);
+            }
         }
-        taken    = std::min(n, words);
-        auto out = filled(node_kind::words, first, last, taken, start);
-        if (kind == node_kind::bits) out.meta &= ~std::uint64_t{0xffff};
-        return out;
+        return filled_words(kind, last, taken = std::min(n, exact), start);
+    }
+    /// The same over nodes, in an index of fines: clear, or of words.
+    static line_node make_group(std::uint64_t base, std::uint64_t const* first, std::uint64_t const* last, unsigned n,
+                                std::uint64_t start, bool end, unsigned& taken) noexcept {
+        if (may_be(node_kind::fines, n, start, end)) {
+            auto const scale = clear_fines(first, last, n, end ? n - 1 : n, false);
+            taken            = scale.lines;
+            if (taken >= std::min(exact, n) && places(scale, base, last))
+                return filled_fines(scale, first, last, start);
+        }
+        return filled_words(node_kind::fines, last, taken = std::min(n, exact), start);
+    }
+    /// The numbers that a node of an index of fines over lines or nodes that end so places right: a bucket has 30 bits.
+    static std::pair<std::uint64_t, std::uint64_t> reach(line_node const& node, std::uint64_t const* last) noexcept {
+        if (node.of_words(node_kind::fines)) return {0, greatest};
+        fine_scale const s{0, node.shift(), false};
+        return {least(s, last), most_placed(s, last)};
     }
 
     /// The node of no keys.
-    static line_node empty() noexcept {
-        line_node node{0, 0x8000u, {}};
-        node.thresholds.fill(std::byte{0xff});
-        return node;
-    }
+    static line_node empty(node_kind kind) noexcept { return filled_words(kind, nullptr, 1, 0); }
 
     /// How buckets are made in a node of bits, and for how many lines that does.
     struct bit_scale {
@@ -234,21 +276,21 @@ public:
         return best;
     }
 
-    /// How many of n lines a node of this kind can hold; at least one.
+    /// How many of n lines a node of this kind would be given; at least one.
     static unsigned longest(node_kind kind, std::uint64_t base, std::uint64_t const* first, std::uint64_t const* last,
                             unsigned n) noexcept {
-        if (kind == node_kind::bits) return std::max(1u, best_scale(base, last, n, 0).lines);
-        auto const tried = [&](unsigned m) { return holds(first, last, m, shift_for(first[m - 1] - first[0])); };
-        auto       good  = tried(n);
-        for (auto bad = n; bad > good + 2;) {  // good lines fit, bad lines do not: a few halvings come near the most
-            auto const middle = good + (bad - good) / 2, held = tried(middle);
-            if (held == middle) good = middle;
-            else bad = middle, good = std::max(good, held);
-        }
-        return good;
+        return kind == node_kind::bits ? std::max(1u, best_scale(base, last, n, 0).lines)
+                                       : best_fines(first, last, n, n).lines;
     }
 
 private:
+    static constexpr unsigned      exact    = line_node::most(node_kind::words);
+    static constexpr std::uint64_t greatest = ~std::uint64_t{0};
+
+    static bool may_be(node_kind kind, unsigned n, std::uint64_t start, bool end) noexcept {
+        return kind != node_kind::words && start > 0 && (!end || n > exact);
+    }
+
     /// The scale that spreads m lines over all buckets, and how many of them get a bucket each.
     static bit_scale scale_for(std::uint64_t base, std::uint64_t const* last, unsigned m) noexcept {
         auto const top   = last[m - 1];
@@ -275,40 +317,112 @@ private:
         return out;
     }
     static line_node filled_bits(bit_scale const& s, std::uint64_t const* last, std::uint64_t start) noexcept {
-        line_node                    node{s.origin, start << 16 | std::uint64_t{s.scale} << 6 | s.shift, {}};
+        line_node                    node{start << 16 | std::uint64_t{s.scale} << 6 | s.shift, {}};
         std::array<std::uint64_t, 6> bits{};
         for (unsigned i = 0; i + 1 < s.lines; ++i) {
             auto const b = s.bucket(last[i]);
             bits[b / 64] |= std::uint64_t{1} << (63 - b % 64);
         }
-        std::uint64_t up_to = 0;
+        std::uint64_t up_to = 0, head = s.origin;
         for (unsigned i = 0; i < 6; ++i) {
             up_to += static_cast<unsigned>(std::popcount(bits[i]));
-            node.base |= up_to << (16 + 8 * i);
+            head |= up_to << (16 + 8 * i);
         }
-        std::memcpy(node.thresholds.data(), bits.data(), sizeof bits);
+        std::memcpy(node.body.data(), &head, 8);
+        std::memcpy(node.body.data() + 8, bits.data(), sizeof bits);
         return node;
     }
 
-    /// The finest shift under which a distance falls into a bucket of pairs.
-    static unsigned shift_for(std::uint64_t distance) noexcept {
-        auto const last  = line_node::last_bucket;
-        auto const width = std::bit_width(distance), room = std::bit_width(last);
-        auto       shift = width > room ? static_cast<unsigned>(width - room) : 0u;
-        return (distance >> shift) > last ? shift + 1 : shift;
+    /// How buckets are made in a node of fines.
+    struct fine_scale {
+        unsigned lines = 0, shift = 0;
+        bool     blurred = false;
+    };
+    /// As a blurred node where that holds twice as many lines. Of n lines that are known, at most `some` can be held.
+    static fine_scale best_fines(std::uint64_t const* first, std::uint64_t const* last, unsigned n,
+                                 unsigned some) noexcept {
+        auto const clear = clear_fines(first, last, n, some, true);
+        if (clear.lines * 2 > std::min(some, line_node::most(node_kind::fines))) return clear;
+        auto const blurred = blurred_fines(first, last, some);
+        return blurred.lines >= clear.lines * 2 ? blurred : clear;
+    }
+
+    /// The greatest shift under which some bucket begins behind `last` and at most one behind `first`.
+    static unsigned telling_shift(std::uint64_t last, std::uint64_t first) noexcept {
+        return first == greatest ? 63 : static_cast<unsigned>(std::bit_width(last ^ (first + 1))) - 1;
+    }
+    /// The least and the greatest p that differ from the first threshold by a number of buckets with a sign and 29 bits.
+    static std::uint64_t least(fine_scale const& s, std::uint64_t const* last) noexcept {
+        auto const bucket = last[0] >> s.shift, far = std::uint64_t{1} << 29;
+        return bucket <= far ? 0 : (bucket - far) << s.shift;
+    }
+    static std::uint64_t most_placed(fine_scale const& s, std::uint64_t const* last) noexcept {
+        auto const bucket = last[0] >> s.shift, far = (std::uint64_t{1} << 29) - 1;
+        return (greatest >> s.shift) - bucket <= far ? greatest : ((bucket + far + 1) << s.shift) - 1;
+    }
+    static bool places(fine_scale const& s, std::uint64_t base, std::uint64_t const* last) noexcept {
+        return least(s, last) <= base && last[s.lines - 1] <= most_placed(s, last);
+    }
+    static bool fits(std::uint64_t base, std::uint64_t top, unsigned shift, std::int32_t last) noexcept {
+        return (top >> shift) - (base >> shift) <= static_cast<std::uint64_t>(last);
+    }
+    /// How many of m lines to hold: up to a quarter less, where that spares nodes above a bit for each two lines. n lines are known.
+    static unsigned best_end(std::uint64_t const* first, std::uint64_t const* last, unsigned n, unsigned m) noexcept {
+        auto const worth = [&](unsigned i) { return i + (i < n ? 2 * telling_shift(last[i - 1], first[i]) : 0); };
+        auto       best  = m;
+        for (auto less = m - m / 4; less < m; ++less)
+            if (worth(less) > worth(best)) best = less;
+        return best;
+    }
+    /// The most lines that a clear node can hold, or with `sparing` as many as is best.
+    static fine_scale clear_fines(std::uint64_t const* first, std::uint64_t const* last, unsigned n, unsigned some,
+                                  bool sparing) noexcept {
+        std::array<unsigned, line_node::most(node_kind::fines) + 1> shifts;  // that tell the first i lines apart
+        unsigned                                                    m = 1;
+        for (shifts[1] = 63; m < std::min(some, line_node::most(node_kind::fines)); ++m) {
+            shifts[m + 1] = std::min(shifts[m], telling_shift(last[m - 1], first[m]));
+            if (!fits(last[0], last[m - 1], shifts[m + 1], line_node::last_bucket) ||
+                last[m] > most_placed({m + 1, shifts[m + 1], false}, last))
+                break;
+        }
+        if (sparing) m = best_end(first, last, n, m);
+        return {m, shifts[m], false};
+    }
+    static fine_scale blurred_fines(std::uint64_t const* first, std::uint64_t const* last, unsigned n) noexcept {
+        auto const tried = [&](unsigned m) {
+            auto const shift = blurred_shift(last[0], first[m - 1]);
+            return fine_scale{blurred_holds(first, last, m, shift), shift, true};
+        };
+        auto bad  = std::min(n, line_node::most(node_kind::fines));
+        auto good = tried(bad);
+        while (bad > good.lines + 2) {  // a few halvings come near the most
+            auto const middle = good.lines + (bad - good.lines) / 2;
+            auto const found  = tried(middle);
+            if (found.lines != middle) bad = middle;
+            if (found.lines > good.lines) good = found;
+        }
+        good.shift = blurred_shift(last[0], first[good.lines - 1]);
+        return good;
+    }
+    /// The finest shift for a blurred node between these numbers.
+    static unsigned blurred_shift(std::uint64_t from, std::uint64_t to) noexcept {
+        auto const width = to < from ? 0 : static_cast<unsigned>(std::bit_width(to - from));
+        auto       shift = width > 13 ? width - 13 : 0;
+        while (to > from && !fits(from, to, shift, line_node::last_blurred)) ++shift;
+        return shift;
     }
 
     /// The number of leading lines, at most n, whose buckets under `shift` leave no more than two lines to look at.
     ///
     /// Where lines meet inside a bucket, the line before is the first to look at and the one behind the last such place is the second.
     /// Lines between them must hold nothing but the last key of the first one.
-    static unsigned holds(std::uint64_t const* first, std::uint64_t const* last, unsigned n, unsigned shift) noexcept {
-        constexpr auto none = ~std::uint64_t{0};
-        std::uint64_t  open = none;  // the bucket in which a second line has been met
+    static unsigned blurred_holds(std::uint64_t const* first, std::uint64_t const* last, unsigned n,
+                                  unsigned shift) noexcept {
+        std::uint64_t open = greatest;  // the bucket in which a second line has been met
         for (unsigned i = 1; i < n; ++i) {
-            auto const before = (last[i - 1] - first[0]) >> shift, here = (first[i] - first[0]) >> shift;
+            auto const before = last[i - 1] >> shift, here = first[i] >> shift;
             if (here > before) {
-                open = none;
+                open = greatest;
                 continue;
             }
             if (open == here) return i;
@@ -317,22 +431,30 @@ private:
         return n;
     }
 
-    /// A node of this kind over n lines that it can hold.
-    static line_node filled(node_kind kind, std::uint64_t const* first, std::uint64_t const* last, unsigned n,
-                            std::uint64_t start) noexcept {
-        bool const of_words = kind == node_kind::words;
-        auto const shift    = of_words ? 0 : shift_for(first[n - 1] - first[0]);
-        line_node  node{first[0], start << 16 | (of_words ? 0x8000u : 0u) | shift, {}};
-        node.thresholds.fill(std::byte{0xff});
-        for (unsigned i = 1; i < n; ++i) {
-            if (of_words) {
-                std::memcpy(node.thresholds.data() + 8 * (i - 1), &last[i - 1], 8);
-                continue;
+    static line_node filled_fines(fine_scale const& s, std::uint64_t const* first, std::uint64_t const* last,
+                                  std::uint64_t start) noexcept {
+        auto const origin = last[0] >> s.shift;
+        line_node  node{origin << 48 | start << 8 | (s.blurred ? 0x40u : 0u) | s.shift, {}};
+        for (unsigned i = 0; i < 32; i += 4) {
+            std::uint64_t four = 0;
+            for (unsigned j = 0; j < 4; ++j) {
+                std::uint64_t field = 0x3fff;
+                if (i + j == 0) field = origin >> 16;
+                else if (i + j < s.lines) {
+                    auto const ends   = (last[i + j - 1] >> s.shift) - origin;
+                    auto const begins = (first[i + j] >> s.shift) - origin;
+                    field             = s.blurred ? 2 * begins + (begins == ends ? 1 : 0) : ends;
+                }
+                four |= (field & 0x3fff) << 14 * j;
             }
-            auto const before = (last[i - 1] - first[0]) >> shift, here = (first[i] - first[0]) >> shift;
-            auto const twice = static_cast<std::uint16_t>(here * 2 + (here == before ? 1 : 0));
-            std::memcpy(node.thresholds.data() + 2 * (i - 1), &twice, 2);
+            std::memcpy(node.body.data() + i / 4 * 7, &four, 7);
         }
+        return node;
+    }
+    static line_node filled_words(node_kind kind, std::uint64_t const* last, unsigned n, std::uint64_t start) noexcept {
+        line_node node{kind == node_kind::bits ? start << 16 : start << 8 | 0x80u, {}};
+        node.body.fill(std::byte{0xff});
+        if (n > 1) std::memcpy(node.body.data(), last, std::size_t{n - 1} * 8);
         return node;
     }
 };

@@ -81,7 +81,7 @@ private:
 ///             O(log Epsilon) steps over the keys. Bytes for each key: 17 m / n, about 17 / Epsilon^2 where gaps are random.
 /// Errors      build: unsorted input or NaN -> errc::unsorted_keys with the first offending rank; more than 2^39 keys -> errc::too_large.
 /// Threads     const members may be called concurrently.
-/// On disk     "tenonidx" version 5, name "pgm<Epsilon>", docs/formats/pgm.md
+/// On disk     "tenonidx" version 6, name "pgm<Epsilon>", docs/formats/pgm.md
 /// Invariants  those of detail::segment_store.
 /// Source      Ferragina and Vinciguerra, The PGM-index, VLDB 2020; O'Rourke, 1981. Differs: one level of segments under a tree of cache
 ///             lines; slopes are fixed-point numbers; windows are measured, gaps and duplicates included.

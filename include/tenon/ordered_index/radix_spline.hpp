@@ -141,7 +141,7 @@ private:
 ///             do not count for its range.
 /// Errors      build: unsorted input or NaN -> errc::unsorted_keys with the first offending rank; more than 2^39 keys -> errc::too_large.
 /// Threads     const members may be called concurrently.
-/// On disk     "tenonidx" version 5, name "radix_spline<MaxError,RadixBits>", docs/formats/radix_spline.md
+/// On disk     "tenonidx" version 6, name "radix_spline<MaxError,RadixBits>", docs/formats/radix_spline.md
 /// Invariants  those of detail::segment_store; the table is the one that detail::radix_table makes of the separators.
 /// Source      Kipf et al., RadixSpline, 2020; Neumann and Michel, 2008. Differs: a slope is stored with each knot, so that no look-up divides;
 ///             the table is no finer than its knots call for; windows are measured, gaps and duplicates included.

@@ -32,7 +32,7 @@ namespace tenon {
 ///             O(log error), at worst O(log n); no allocation; 32 bytes a leaf with the default models.
 /// Errors      build: unsorted input or NaN -> errc::unsorted_keys with the first offending rank.
 /// Threads     const members may be called concurrently.
-/// On disk     "tenonidx" version 5, name "rmi<root,...,leaf>", docs/formats/rmi.md; amounts stand in the bytes, so that a model opens
+/// On disk     "tenonidx" version 6, name "rmi<root,...,leaf>", docs/formats/rmi.md; amounts stand in the bytes, so that a model opens
 ///             whatever keys_per_leaf and fan_out it was built with.
 /// Invariants  (1) each model is monotone. (2) inner models choose among intervals that follow each other, so routes never go back.
 ///             (3) leaf i holds exactly the ranks [begin(i), begin(i) + size(i)), begin(i + 1) is where it ends. (4) below and above as

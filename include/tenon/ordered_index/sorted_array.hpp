@@ -28,7 +28,7 @@ namespace tenon {
 /// Cost        build O(n) to check the order; look-up O(log n) with a miss per step; 128 bytes.
 /// Errors      build: unsorted input or NaN -> errc::unsorted_keys with the first offending rank.
 /// Threads     const members may be called concurrently.
-/// On disk     "tenonidx" version 5, name "sorted_array", docs/formats/rmi.md (the header)
+/// On disk     "tenonidx" version 6, name "sorted_array", docs/formats/rmi.md (the header)
 /// Use when    there are few keys, or as the baseline.
 struct sorted_array {
     using policy_axis                      = axis::ordered_index;

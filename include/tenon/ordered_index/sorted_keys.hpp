@@ -55,7 +55,7 @@ constexpr std::uint32_t index_key_tag() noexcept {
 /// The first 128 bytes of every position index: which policy made it, over which keys.
 struct index_header {
     std::array<char, 8>  magic     = {'t', 'e', 'n', 'o', 'n', 'i', 'd', 'x'};
-    std::uint32_t        version   = 5;
+    std::uint32_t        version   = 6;
     std::uint32_t        key_tag   = 0;
     std::uint64_t        keys      = 0;  ///< number of keys
     std::uint64_t        bytes     = 0;  ///< of the whole model, this header included
