@@ -502,7 +502,7 @@ TEST_CASE("the bytes are those of docs/formats/rmi.md") {
     auto i = [&](std::size_t at) { return tenon::load<std::uint32_t>(model.data() + at); };
     auto h = [&](std::size_t at) { return tenon::load<std::uint16_t>(model.data() + at); };
     CHECK(tenon::as_chars(tenon::byte_view(model).first(8)) == "tenonidx");
-    CHECK(i(8) == 5);
+    CHECK(i(8) == 6);
     CHECK(i(12) == 0x108);
     CHECK(u(16) == 4);
     CHECK(u(24) == 224);
