@@ -631,6 +631,25 @@ TEST_CASE("a learned map that has reserved memory takes none for that many inser
         }
 }
 
+TEST_CASE("a learned map that has reserved memory takes none where every key comes to full blocks, or to a full leaf") {
+    constexpr std::uint64_t before = 3'000'000;  // more than a chunk of blocks, and of leaves, is needed
+    for (std::uint64_t const blocks : {3u, 24u}) {
+        CAPTURE(blocks);
+        ledger                                   book;
+        counted_map<std::uint64_t, std::uint8_t> map{
+            counting_allocator<std::pair<std::uint64_t const, std::uint8_t>>(book)};
+        for (std::uint64_t i = 0; i < before; ++i) map.emplace(i << 8, std::uint8_t{1});
+        REQUIRE(map.stats().filled > 0.99);
+        auto const apart = blocks * map.stats().block_room, added = before / apart;
+        map.reserve(added);
+        auto const made = book.made;
+        for (std::uint64_t i = 0; i < added; ++i) map.emplace(((i * apart + apart / 2) << 8) + 1, std::uint8_t{2});
+        CHECK(map.size() == before + added);
+        CHECK(book.made == made);
+        check_valid(map);
+    }
+}
+
 TEST_CASE("whichever allocation fails, a learned map stays as it was and leaks nothing") {
     std::size_t fail_at = 0;
     for (bool failed = true; failed; ++fail_at) {

@@ -47,7 +47,8 @@ TEST_CASE("pieces of an arena lie apart, whatever their sizes, and a small arena
     CHECK(a.bytes() == 0);
     a.allocate(100);
     CHECK(a.bytes() <= 1024);
-    fill(a, 1 << 20, [&] { return static_cast<std::size_t>(random.chance(0.01) ? random.below(200'000) : random.below(700)); });
+    fill(a, 1 << 20,
+         [&] { return static_cast<std::size_t>(random.chance(0.01) ? random.below(200'000) : random.below(700)); });
 }
 
 TEST_CASE("an arena that has grown takes large pages where some are ready, and fills them") {

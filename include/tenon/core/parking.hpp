@@ -8,10 +8,10 @@
 #include <mutex>
 
 #if defined(__linux__)
-#include <ctime>
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <ctime>
 #else
 #include <thread>
 #endif
