@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tenon/ordered_map/btree.hpp"
+#include "tenon/core/cleared_pages.hpp"
 #include "tenon/core/hash.hpp"
 #include "tenon/core/prng.hpp"
 #include "tenon/testing/ordered_map.hpp"
@@ -240,6 +241,44 @@ TEST_CASE("what erased keys held is used again") {
         REQUIRE(map.size() == 1'000);
     }
     CHECK(map.bytes() < 2 * before);
+}
+
+TEST_CASE(
+    "a tree that takes cleared pages holds what it holds without, also in pages that somebody else has written to") {
+    constexpr std::uint64_t seed = 31;
+    CAPTURE(seed);
+    prng          random(seed);
+    cleared_pages pages(4);
+    pages.start();
+    for (auto* p = pages.take();; p = pages.take()) {  // some are ready when the tree has grown
+        if (p == nullptr) {
+            std::this_thread::yield();
+            continue;
+        }
+        huge_pages::deallocate(p, huge_page_size);
+        break;
+    }
+    std::map<std::uint64_t, std::uint64_t> model;
+    {
+        btree::map<std::uint64_t, std::uint64_t, std::less<>> map;
+        map.take_pages_from(&pages);
+        for (int i = 0; i < 200'000; ++i) {
+            auto const key = random.below(150'000);
+            if (random.chance(0.1)) {
+                REQUIRE(map.erase(key) == (model.erase(key) > 0));
+            } else {
+                REQUIRE(map.insert(key, key * 3).second == model.emplace(key, key * 3).second);
+            }
+        }
+        CHECK(map.bytes() > 4 << 20);
+        same(map, model);
+        auto moved = std::move(map);
+        for (std::uint64_t key = 1'000'000; key < 1'100'000; ++key) {
+            REQUIRE(moved.insert(key, 7).second);
+            model.emplace(key, 7);
+        }
+        same(moved, model);
+    }
 }
 
 TEST_CASE("keys in order are appended without a search") {

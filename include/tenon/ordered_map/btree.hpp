@@ -148,6 +148,12 @@ public:
     /// Those that are being inserted this moment may be counted.
     std::size_t size() const noexcept { return slots_.used(); }
     bool        empty() const noexcept { return size() == 0; }
+    /// A large tree takes huge pages from `ready`, which must live as long as keys are inserted, where it has some: no insert then waits for
+    /// the system to clear one. With one writer.
+    void take_pages_from(cleared_pages* ready) noexcept {
+        slots_.take_pages_from(ready);
+        leaf_slots_.take_pages_from(ready);
+    }
     /// Memory of nodes, slots and this object; without what keys and values own elsewhere.
     std::size_t bytes() const noexcept {
         return sizeof(*this) + leaf_slots_.bytes() + inners_.load(std::memory_order_relaxed) * sizeof(inner) +

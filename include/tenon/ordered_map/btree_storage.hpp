@@ -2,6 +2,7 @@
 // What btree.hpp stores in: nodes that readers check for changes by a version, and slots for entries that never move.
 #pragma once
 
+#include "tenon/core/cleared_pages.hpp"
 #include "tenon/core/line_search.hpp"
 #include "tenon/core/placement.hpp"
 #include "tenon/core/projection.hpp"
@@ -236,6 +237,8 @@ public:
         std::destroy_at(e);
         give(e);
     }
+    /// Once there is much in it, whole large pages are taken from `ready` where it has some.
+    void        take_pages_from(cleared_pages* ready) noexcept { ready_ = ready; }
     std::size_t bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }
     /// Entries that were made and have not ended.
     std::size_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
@@ -247,6 +250,7 @@ public:
         std::swap(a.fresh_, b.fresh_);
         std::swap(a.fresh_left_, b.fresh_left_);
         std::swap(a.slots_, b.slots_);
+        std::swap(a.ready_, b.ready_);
         for (auto const counter : {&btree_slab::used_, &btree_slab::bytes_}) {
             auto const n = (a.*counter).load(std::memory_order_relaxed);
             (a.*counter).store((b.*counter).load(std::memory_order_relaxed), std::memory_order_relaxed);
@@ -310,10 +314,18 @@ private:
         free_         = s;
     }
     void grow() {
+        auto const all   = slots_ * sizeof(slot);
         auto const few   = std::clamp<std::size_t>(slots_, least, std::max(step / sizeof(slot), least)) * sizeof(slot);
-        auto const bytes = slots_ * sizeof(slot) < large ? few : std::max(huge_page_size, sizeof(slot));
-        auto const n     = bytes / sizeof(slot);
-        chunk      made(static_cast<slot*>(huge_pages::allocate(bytes)), give_back{bytes});
+        auto       bytes = all < large ? few : std::max(huge_page_size, sizeof(slot));
+        void*      page  = nullptr;
+        if (ready_ != nullptr && all >= much && sizeof(slot) <= huge_page_size) {
+            ready_->start();
+            page = ready_->take();
+        }
+        if (page != nullptr) bytes = huge_page_size;
+        else page = huge_pages::allocate(bytes);
+        chunk      made(static_cast<slot*>(page), give_back{bytes});
+        auto const n = bytes / sizeof(slot);
         chunks_.push_back(std::move(made));
         slots_ += n;
         fresh_      = chunks_.back().get();
@@ -322,13 +334,14 @@ private:
     }
 
     // chunks double up to `step`, and are huge pages from `large` bytes in all
-    static constexpr std::size_t least = std::max<std::size_t>(256 / sizeof(slot), 1), step = 128 << 10,
+    static constexpr std::size_t least = std::max<std::size_t>(256 / sizeof(slot), 1), step = 128 << 10, much = 1 << 20,
                                  large = 4 << 20;
 
     std::vector<chunk>       chunks_;
     slot*                    free_       = nullptr;
     slot*                    fresh_      = nullptr;
     std::size_t              fresh_left_ = 0, slots_ = 0;
+    cleared_pages*           ready_ = nullptr;
     std::atomic<std::size_t> used_{0}, bytes_{0};
     std::atomic_flag         busy_;
 };

@@ -73,7 +73,9 @@ public:
     using deltas_type = typename deltas_of<typename Table::indexes>::type;
 
     /// Takes large pages from `ready`, which must live as long as versions are added, where it has some.
-    explicit memtable(cleared_pages* ready = nullptr) : arena_(ready) {}
+    explicit memtable(cleared_pages* ready = nullptr) : arena_(ready) {
+        if constexpr (requires { map_.take_pages_from(ready); }) map_.take_pages_from(ready);
+    }
     memtable(memtable const&)            = delete;
     memtable& operator=(memtable const&) = delete;
 
