@@ -318,6 +318,19 @@ TEST_CASE("nodes stand over many nodes of 14-bit thresholds, under trees of any 
     }
 }
 
+TEST_CASE("hybrid takes nodes over nodes for many uneven keys") {
+    constexpr u64 seed = 26;
+    CAPTURE(seed);
+    tenon::prng random(seed);
+    auto const  keys  = tenon::testing::key_set("zipf", 8'600'000, seed);
+    auto const  index = hybrid<>::over(keys);
+    REQUIRE(index);
+    CHECK(index->stats().kind == node_kind::fines);
+    CHECK(index->stats().groups > 512);
+    CHECK(index->stats().tree_levels == 4);
+    check_some(*index, keys, 50'000, random);
+}
+
 TEST_CASE("nodes of 14-bit thresholds answer over gaps of every width, and where keys repeat across lines") {
     constexpr u64 seed = 25;
     CAPTURE(seed);

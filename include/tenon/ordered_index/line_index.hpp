@@ -105,10 +105,11 @@ public:
 
     /// The kind of which fewest nodes are needed, from a look at some lines: words, which stands for no nodes at all, where nodes would hold so
     /// few lines that a plain tree is faster. A tree that mostly stays in the caches is faster than nodes of fines, too, unless these leave out
-    /// many lines of equal keys.
+    /// many lines of equal keys; and so is one where a processor could not guess what form the next node has.
     node_kind better_kind() {
         constexpr std::array  kinds{node_kind::bits, node_kind::fines};
-        std::array<double, 2> nodes{};  // for each line
+        std::array<double, 2> nodes{};      // for each line
+        std::array<double, 2> odd_share{};  // of lines whose node is not of the usual form
         auto const            looks = std::min<std::uint64_t>(64, lines_ / (2 * most) + 1);
         for (std::uint64_t i = 0; i < looks && lines_ > 1; ++i) {
             start_at(1 + (lines_ - 1) / looks * i);
@@ -117,21 +118,24 @@ public:
             unsigned equal = 0;  // which costs no nodes
             while (equal < held_ && last()[equal] < base) ++equal;
             for (std::size_t kind = 0; kind < kinds.size() && equal < held_; ++kind) {
-                auto const lines_at = [&](unsigned at, std::uint64_t from) {
-                    return line_node_builder::longest(kinds[kind], from, first() + at, last() + at, held_ - at);
-                };
-                auto     at    = equal + lines_at(equal, base);
-                unsigned seen  = at - equal;
-                double   count = 1;
-                if (at + line_node::most(kinds[kind]) <= held_)  // nodes that begin where one ends say more
-                    for (seen = 0, count = 0; at + line_node::most(kinds[kind]) <= held_; ++count) {
-                        auto const next = lines_at(at, last()[at - 1] + 1);
-                        at += next, seen += next;
-                    }
+                auto const most_here = line_node::most(kinds[kind]);
+                double     count     = 0;
+                unsigned   seen = 0, odd = 0, taken = 0;
+                for (auto at = equal; count == 0 || at + most_here <= held_; at += taken) {
+                    auto const node = line_node_builder::make(at == equal ? base : last()[at - 1] + 1, first() + at,
+                                                              last() + at, held_ - at, 1, kinds[kind], false, taken);
+                    if (at == equal && at + taken + most_here <= held_) continue;  // those behind begin where one ends
+                    ++count, seen += taken;
+                    bool const usual = kinds[kind] == node_kind::bits ? !node.of_words(node_kind::bits) : node.clear();
+                    odd += usual ? 0 : taken;
+                }
                 nodes[kind] += count / seen;
+                odd_share[kind] += static_cast<double>(odd) / seen / static_cast<double>(looks);
             }
         }
         start_at(0);
+        for (std::size_t kind = 0; kind < kinds.size(); ++kind)
+            if (std::min(odd_share[kind], 1 - odd_share[kind]) > 0.125) nodes[kind] = static_cast<double>(looks);
         auto const best   = std::min_element(nodes.begin(), nodes.end());
         auto const kind   = kinds[static_cast<std::size_t>(best - nodes.begin())];
         bool const cached = kind == node_kind::fines && lines_ < lines_for_fines;

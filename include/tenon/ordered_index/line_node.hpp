@@ -276,13 +276,6 @@ public:
         return best;
     }
 
-    /// How many of n lines a node of this kind would be given; at least one.
-    static unsigned longest(node_kind kind, std::uint64_t base, std::uint64_t const* first, std::uint64_t const* last,
-                            unsigned n) noexcept {
-        return kind == node_kind::bits ? std::max(1u, best_scale(base, last, n, 0).lines)
-                                       : best_fines(first, last, n, n).lines;
-    }
-
 private:
     static constexpr unsigned      exact    = line_node::most(node_kind::words);
     static constexpr std::uint64_t greatest = ~std::uint64_t{0};
