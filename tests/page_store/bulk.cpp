@@ -80,3 +80,18 @@ TEST_CASE("an error of any chunk is the write's, and its space is given back") {
         CHECK(page_store_same(s->read(*whole)->bytes(), bytes));
     }
 }
+
+TEST_CASE("each sync of a root that can fail ends the store, that of the file that the chunks went through as well") {
+    for (std::uint64_t const which : {1u, 2u, 3u}) {  // of the chunks, of the other extents, of the slot
+        CAPTURE(which);
+        faulty<memory_files> fs;
+        auto                 s = file_store<>::store<faulty<memory_files>>::open(fs, "x", past_the_cache());
+        REQUIRE(s);
+        REQUIRE(s->retain({}));
+        REQUIRE(s->write(page_store_fill(1, 5000)));
+        fs.faults().fail_nth(file_call::sync, which);
+        CHECK_FALSE(s->publish(as_bytes(std::string("root"))));
+        CHECK(fs.faults().struck() == 1);
+        CHECK(s->write(page_store_fill(1, 5000)).error().kind == errc::poisoned);
+    }
+}
