@@ -130,17 +130,23 @@ std::vector<u64> repeated_keys(std::size_t n, tenon::prng& random) {
     std::sort(keys.begin(), keys.end());
     return keys;
 }
-/// Looks up some of the keys, stored ones and such as lie beside them, one by one and in a batch.
+/// Looks these up, one by one and in a batch.
 template <class Index>
-void check_some(Index const& index, std::span<u64 const> keys, std::size_t many, tenon::prng& random) {
-    std::vector<u64> asked(many), found(many);
-    for (auto& k : asked) k = keys[random.below(keys.size())] + random.below(3) - 1;
+void check_these(Index const& index, std::span<u64 const> keys, std::vector<u64> const& asked) {
+    std::vector<u64> found(asked.size());
     index.batch(asked, found);
-    for (std::size_t i = 0; i < many; ++i) {
+    for (std::size_t i = 0; i < asked.size(); ++i) {
         auto const right = oracle(keys, asked[i]);
         REQUIRE(index.lower_bound(asked[i]) == right);
         REQUIRE(found[i] == right);
     }
+}
+/// Looks up some of the keys, stored ones and such as lie beside them, one by one and in a batch.
+template <class Index>
+void check_some(Index const& index, std::span<u64 const> keys, std::size_t many, tenon::prng& random) {
+    std::vector<u64> asked(many);
+    for (auto& k : asked) k = keys[random.below(keys.size())] + random.below(3) - 1;
+    check_these(index, keys, asked);
     for (u64 p : {u64{0}, keys.front(), keys.back(), keys.back() + 1, ~u64{0}})
         CHECK(index.lower_bound(p) == oracle(keys, p));
 }
@@ -303,18 +309,12 @@ TEST_CASE("nodes stand over many nodes of 14-bit thresholds, under trees of any 
         CHECK(stats.tree_levels == static_cast<u64>(levels));
         CHECK(index->validate());
         check_some(*index, keys, 50'000, random);
-        std::vector<u64> asked, found;  // on both sides of each gap, and inside it at every distance
+        std::vector<u64> asked;  // on both sides of each gap, and inside it at every distance
         for (std::size_t i = 72; i < keys.size(); i += 72 * (1 + random.below(20))) {
             auto const gap = keys[i] - keys[i - 1];
             for (auto far = gap; far > 0; far /= 2) asked.push_back(keys[i - 1] + far), asked.push_back(keys[i] - far);
         }
-        found.resize(asked.size());
-        index->batch(asked, found);
-        for (std::size_t i = 0; i < asked.size(); ++i) {
-            auto const right = oracle(keys, asked[i]);
-            REQUIRE(index->lower_bound(asked[i]) == right);
-            REQUIRE(found[i] == right);
-        }
+        check_these(*index, keys, asked);
     }
 }
 
@@ -347,19 +347,13 @@ TEST_CASE("nodes of 14-bit thresholds answer over gaps of every width, and where
         auto const index = tenon::static_tree<tenon::compressed_separators>::over(keys);
         REQUIRE(index);
         CHECK(index->validate());
-        std::vector<u64> asked{0, ~u64{0}}, found;
+        std::vector<u64> asked{0, ~u64{0}};
         for (std::size_t i = 1; i < keys.size(); ++i) {
             for (u64 d : {u64{0}, u64{1}, ~u64{0}}) asked.push_back(keys[i] + d);
             auto const gap = keys[i] - keys[i - 1];
             for (auto far = gap; far > 1 && i % 8 == 0; far /= 3) asked.push_back(keys[i] - far);
         }
-        found.resize(asked.size());
-        index->batch(asked, found);
-        for (std::size_t i = 0; i < asked.size(); ++i) {
-            auto const right = oracle(keys, asked[i]);
-            REQUIRE(index->lower_bound(asked[i]) == right);
-            REQUIRE(found[i] == right);
-        }
+        check_these(*index, keys, asked);
     }
 }
 
