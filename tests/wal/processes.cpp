@@ -9,6 +9,8 @@
 
 #include <doctest/doctest.h>
 
+#include "scratch.hpp"
+
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -17,22 +19,6 @@
 using namespace tenon;
 
 namespace {
-
-struct scratch {
-    std::filesystem::path path;
-    scratch() {
-        auto made = (std::filesystem::temp_directory_path() / "tenon_wal_XXXXXX").string();
-        REQUIRE(::mkdtemp(made.data()) != nullptr);
-        path = made;
-    }
-    scratch(scratch const&)            = delete;
-    scratch& operator=(scratch const&) = delete;
-    ~scratch() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path, ignored);
-    }
-    std::string operator/(char const* name) const { return (path / name).string(); }
-};
 
 auto const  ignore = [](lsn, byte_view) { return result<void>{}; };
 std::string numbered(std::uint64_t i) {

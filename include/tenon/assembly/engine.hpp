@@ -304,7 +304,7 @@ private:
             *state);
         auto replayed = log_->replay(root_.log, [&](lsn, byte_view record) { return commits.take(record); });
         if (!replayed) return fail(std::move(replayed).error());
-        pages_.keep(options_.read_only ? 0 : pages_ahead);
+        options_.read_only ? pages_.stop() : pages_.keep(pages_ahead);
         last_       = commits.last();
         table_last_ = commits.last_of_tables();
         auto loaded = for_tables([&]<std::size_t T>() -> result<void> {

@@ -38,7 +38,7 @@ public:
                 thread_ = std::thread([this] { run(); });
             } catch (std::exception const&) {}
     }
-    /// From now on so many are ready, once begun; more are given back. Precondition: ahead <= most.
+    /// From now on so many are ready, once begun; more are given back, but one under way. Precondition: ahead <= most.
     [[gnu::cold]] void keep(std::size_t ahead) noexcept {
         std::unique_lock hold(mutex_);
         ahead_ = ahead;

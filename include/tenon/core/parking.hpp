@@ -62,7 +62,7 @@ inline void unpark(std::atomic<std::uint32_t>& word, int most = 0x7fffffff) noex
 #endif
 }
 
-/// Locks a mutex whose owners hold it for a microsecond or so: tries for about as long before it sleeps, which costs ten times that.
+/// Locks a mutex whose owners hold it for microseconds: tries for some before it sleeps, which costs as many and a switch of threads.
 inline std::unique_lock<std::mutex> lock_soon(std::mutex& mutex) {
     for (int tries = 0; tries < 256; ++tries) {
         if (mutex.try_lock()) return {mutex, std::adopt_lock};

@@ -11,7 +11,6 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <exception>
 #include <list>
 #include <memory>
@@ -79,9 +78,11 @@ public:
     ~inline_queue()                              = default;
 
     result<void> submit(Direct& d, std::uint64_t offset, byte_view bytes, flush f, std::uint64_t tag) {
-        auto                  done = d.write(offset, bytes, f);
+        std::list<write_completion> mine;
+        mine.push_back({tag, {}});  // before the write, which cannot be undone
+        mine.front().done = in_memory_left([&] { return d.write(offset, bytes, f); });
         std::lock_guard const hold(mutex_);
-        done_.push_back({tag, std::move(done)});
+        done_.splice(done_.end(), mine);
         return {};
     }
     std::optional<write_completion> poll() {
@@ -98,8 +99,8 @@ public:
     }
 
 private:
-    std::mutex                   mutex_;
-    std::deque<write_completion> done_;
+    std::mutex                  mutex_;
+    std::list<write_completion> done_;
 };
 
 /// pooled_queue<Direct> - up to `depth` threads that write; they are started when they are needed and end with the queue.
@@ -171,8 +172,8 @@ private:
         jobs mine;
         mine.splice(mine.begin(), waiting_, waiting_.begin());
         hold.unlock();
-        auto& [what, done] = mine.front();
-        done               = in_memory_left([&] { return what.file->write(what.offset, what.bytes, what.how); });
+        auto& what        = mine.front().what;
+        mine.front().done = in_memory_left([&] { return what.file->write(what.offset, what.bytes, what.how); });
         hold.lock();
         done_.splice(done_.end(), mine);
         ended_.notify_one();

@@ -89,12 +89,15 @@ public:
         auto const put = [&](std::uint64_t offset, byte_view part) {
             return bytes.size() < s_->direct_bytes ? s_->file.write_at(offset, part) : s_->bulk.write(offset, part);
         };
-        auto done = put(at->offset, bytes);
+        unless_done unwritten([&] {
+            try {
+                release(*at);
+            } catch (std::bad_alloc const&) {}  // it is found free when the store is opened again
+        });
+        auto        done = put(at->offset, bytes);
         if (done && !tail.empty()) done = put(at->offset + tail_at, tail);
-        if (!done) {
-            release(*at);
-            return fail(std::move(done.error()));
-        }
+        if (!done) return fail(std::move(done.error()));
+        unwritten.done();
         return at;
     }
 

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstring>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -22,15 +23,15 @@ namespace tenon::detail {
 
 /// Records that are written together.
 struct wal_batch {
-    static constexpr std::uint32_t waits = 0, wants_leader = 1, is_over = 2;
+    static constexpr std::uint32_t is_over = ~std::uint32_t{0};
 
     std::uint64_t                begin = 0;  ///< LSN of the first byte
     std::uint64_t                end   = 0;  ///< of the last record
     block_buffer                 bytes;
     std::uint64_t                records = 0;
     std::vector<wal_callback>    called;
-    std::atomic<std::uint32_t>   word{waits};        ///< what threads park on
-    std::shared_ptr<error const> failed;             ///< null: acknowledged; when word is is_over
+    std::atomic<std::uint32_t>   word{0};  ///< what threads park on: counts what there was to look at, or says is_over
+    std::shared_ptr<error const> failed;   ///< null: acknowledged; when word is is_over
     std::uint32_t                parked    = 0;      ///< how many threads have gone to sleep on it
     bool                         gathering = false;  ///< one of them for a while only, and leads then
     std::shared_ptr<wal_batch>   next;               ///< whose callbacks are due after this one's
@@ -220,14 +221,18 @@ public:
             lock.lock();
         }
     }
-    /// Tells somebody who waits in the open batch that it can be written.
+    /// Tells somebody who waits in the open batch that it can be written. Who is told and needs it no more tells another.
     void nudge() noexcept {
-        if (!can_take()) return;
-        open_->word.store(wal_batch::wants_leader, std::memory_order_release);
-        if (open_->parked > 0) unpark(open_->word, 1);
+        if (can_take()) tell(*open_, 1);
     }
+    /// Tells everybody who waits in a batch that there is something to do for them.
+    static void tell_all(wal_batch& b) noexcept { tell(b, std::numeric_limits<int>::max()); }
 
 private:
+    static void tell(wal_batch& b, int most) noexcept {
+        b.word.fetch_add(1, std::memory_order_release);
+        if (b.parked > 0) unpark(b.word, most);
+    }
     void note(error const& e) noexcept {
         if (std::exchange(failed_, true)) return;
         failure_->kind = e.kind;

@@ -361,7 +361,10 @@ private:
                                    (usual && Sync::due([this] { return fs.now_ns(); }, last_sync, options));
             if (!to_medium) return batches.failure() ? poisoned() : result<void>{};  // append has put it there
             for (bool waited = false;; waited = true) {
-                if (upto <= batches.durable()) return {};
+                if (upto <= batches.durable()) {
+                    if (waited) batches.nudge();
+                    return {};
+                }
                 if (batches.failure()) return waited ? fail(*batches.failure()) : poisoned();
                 auto b = batches.holding(upto);
                 if (!b) b = batches.open_one();  // all is written, nothing synced
@@ -557,11 +560,13 @@ private:
                     auto  begun = in_memory_left(
                         [&] { return queue->submit(p.in->file, p.offset, p.bytes, flush::yes, q.batch->begin); });
                     if (begun) ++q.left;
-                    else begun = p.in->file.write(p.offset, p.bytes, flush::yes);  // the queue takes nothing
+                    else  // the queue takes nothing
+                        begun = in_memory_left([&] { return p.in->file.write(p.offset, p.bytes, flush::yes); });
                     return begun;
                 });
-                if (q.left == 0) returned(lock, *q.batch, q.done);
-                else in_queue.push_back(std::move(q));
+                if (q.left == 0) return returned(lock, *q.batch, q.done);
+                in_queue.push_back(std::move(q));
+                detail::wal_batches::tell_all(*in_queue.back().batch);  // it is for them to take it out of the queue
             }
         }
         /// Waits for a write of the queue. False when there is none, or somebody else waits.

@@ -4,6 +4,7 @@
 
 #include "tenon/core/block_buffer.hpp"
 #include "tenon/core/sync_turns.hpp"
+#include "tenon/core/unless_done.hpp"
 #include "tenon/wal/recovery.hpp"
 
 #include <algorithm>
@@ -346,14 +347,22 @@ private:
             if (!file) return fail(std::move(file).error());
             auto const header = wal_make_header(options_.identity, next.start, next.capacity);
             if (auto done = file->write_at(0, object_bytes(header)); !done) return done;
-            if (auto done = file->sync(); !done) return done;
+            if (auto done = surely([&] { return file->sync(); }); !done) return done;
         }
         if (auto done = fs_.rename(spare, next.path); !done) return done;
-        if (auto done = fs_.sync_directory(directory_); !done) return done;
+        if (auto done = surely([&] { return fs_.sync_directory(directory_); }); !done) return done;
         if (auto done = open_segment_file(next); !done) return done;
         if constexpr (mapped)
             if (busy_) open_.back()->file.prepare();
         return {};
+    }
+    /// A sync that finds no memory to tell of its failure is one that failed.
+    template <class Sync>
+    result<void> surely(Sync sync) {
+        unless_done unsure([this] { broken_ = error{errc::io, "out of memory"}; });
+        auto        done = sync();
+        unsure.done();
+        return done;
     }
     [[gnu::cold]] result<std::string> take_spare(std::uint64_t capacity, bool at_leisure) {
         if (!settled_)
