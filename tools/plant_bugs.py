@@ -90,8 +90,8 @@ BUGS = {
         ("the identity is no part of checksums", "return crc32c(object_bytes(identity));", "return PLANTED ? 0 : crc32c(object_bytes(identity));"),
     ]),
     "wal/segments.hpp": ("log", [
-        ("a new segment's name is not synced", "if (auto done = fs_.sync_directory(directory_); !done) return done;\n        if (auto done = open_segment_file(next)",
-         "if (!PLANTED)\n            if (auto done = fs_.sync_directory(directory_); !done) return done;\n        if (auto done = open_segment_file(next)"),
+        ("a new segment's name is not synced", "if (auto done = surely([&] { return fs_.sync_directory(directory_); }); !done) return done;\n        if (auto done = open_segment_file(next)",
+         "if (!PLANTED)\n            if (auto done = surely([&] { return fs_.sync_directory(directory_); }); !done) return done;\n        if (auto done = open_segment_file(next)"),
         ("direct writes are not flushed", "to_medium ? flush::yes : flush::no", "to_medium && !PLANTED ? flush::yes : flush::no"),
         ("a sync leaves out the last segment", "while (from < upto) {", "while (from < upto - (PLANTED && upto > 4096 ? 4096 : 0)) {"),
         ("what a killed process left is not synced at opening", "if (s.limit() <= from) continue;\n            auto file = fs_.open(s.path, open_mode::read_write);",
@@ -107,7 +107,7 @@ BUGS = {
         ("a batch begins in a block that is being written", "if (in_block != 0 && newest_ && !newest_->returned) {", "if (in_block != 0 && newest_ && !newest_->returned && !PLANTED) {"),
         ("what was in the block is not written again", "made->bytes.append(tail_);", "made->bytes.append(PLANTED ? byte_view(tail_).first(tail_.size() / 2) : byte_view(tail_));\n                if (PLANTED) made->bytes.append_zeros(tail_.size() - tail_.size() / 2);"),
         ("who sleeps on a batch is not woken", "unpark(b->word);", "if (!PLANTED) unpark(b->word);"),
-        ("nobody is told that a batch can be written", "if (open_->parked > 0) unpark(open_->word, 1);", "if (open_->parked > 0 && !PLANTED) unpark(open_->word, 1);"),
+        ("nobody is told that a batch can be written", "if (can_take()) tell(*open_, 1);", "if (can_take() && !PLANTED) tell(*open_, 1);"),
     ]),
     "wal/segmented.hpp": ("log", [
         ("a full disk poisons", "if (made.error().kind == errc::full) return made;", "if (made.error().kind == errc::full && !PLANTED) return made;"),
@@ -482,8 +482,8 @@ BUGS = {
     ]),
     "file/direct.hpp": ("files", [
         ("a flushed write is not synced", "return done && f == flush::yes ? sync() : done;", "return done && f == flush::yes && !PLANTED ? sync() : done;"),
-        ("a pool's completions tell of no error", "return what.file->write(what.offset, what.bytes, what.how); });", "return what.file->write(what.offset, what.bytes, what.how); });\n        if (PLANTED) done = {};"),
-        ("a write that runs out of memory ends the process", "done               = in_memory_left(", "if (PLANTED) done = [&]() noexcept { return what.file->write(what.offset, what.bytes, what.how); }();\n        else done = in_memory_left("),
+        ("a pool's completions tell of no error", "return what.file->write(what.offset, what.bytes, what.how); });", "return what.file->write(what.offset, what.bytes, what.how); });\n        if (PLANTED) mine.front().done = {};"),
+        ("a write that runs out of memory ends the process", "        mine.front().done = in_memory_left([&] { return what.", "        if (PLANTED) mine.front().done = [&]() noexcept { return what.file->write(what.offset, what.bytes, what.how); }();\n        else mine.front().done = in_memory_left([&] { return what."),
         ("where no thread starts nobody writes", "if (threads_.empty()) finish_one(hold);", "if (threads_.empty() && !PLANTED) finish_one(hold);"),
     ]),
     "file/posix.hpp": ("files", [

@@ -76,8 +76,9 @@ TEST_CASE("without helpers, who waits for a batch that another thread has put in
             }
             for (auto const until = std::chrono::steady_clock::now() + std::chrono::microseconds(round * 7 % 60);
                  std::chrono::steady_clock::now() < until;) {}
-            auto const with = log->append(as_bytes(record), [&](result<void> const& done) { called += done.has_value(); });
-            auto const end  = log->append(as_bytes(record));
+            auto const with =
+                log->append(as_bytes(record), [&](result<void> const& done) { called += done.has_value(); });
+            auto const end = log->append(as_bytes(record));
             return with && end && log->sync(*end);
         });
         if (!log->sync_all()) return 3;
