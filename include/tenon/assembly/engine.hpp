@@ -373,7 +373,7 @@ private:
     result<taken> enter(write_set_type& writes, pinned const& base, read_set const& reads, commit_callback* called) {
         auto const in = base.state.enter();
         if (!in) return snapshot_expired();
-        auto record = encode(writes);
+        auto record = writes.commit_record();
         if (!record) return fail(std::move(record).error());
         if (auto room = wait_for_room(); !room) return fail(std::move(room).error());
         taken      out;
@@ -408,35 +408,6 @@ private:
         if (!appended) return fail(poison(std::move(appended).error()));
         out.end  = *appended;
         out.full = active_bytes(*state) >= options_.memtable_bytes.value;
-        return out;
-    }
-
-    /// timestamp (set later), number of operations, then table, kind, key and record of each.
-    result<byte_vector> encode(write_set_type& writes) const {
-        std::uint64_t n = 0, bytes = sizeof(timestamp) + sizeof n;
-        (void)for_tables([&]<std::size_t T>() -> result<void> {
-            writes.template each<T>([&](row_version const* v) {
-                bytes += 2 + 4 + v->key().size() + 4 + v->record().size();
-                ++n;
-            });
-            return {};
-        });
-        if (bytes > (std::uint64_t{1} << 30))
-            return fail(errc::too_large, {"the transaction has ", bytes,
-                                          " bytes, and one commit holds 1 GiB at most; commit in several steps"});
-        byte_vector out;
-        out.reserve(static_cast<std::size_t>(bytes));
-        put(out, timestamp{0});
-        put(out, n);
-        (void)for_tables([&]<std::size_t T>() -> result<void> {
-            writes.template each<T>([&](row_version const* v) {
-                put(out, static_cast<std::uint8_t>(T));
-                put(out, static_cast<std::uint8_t>(v->tombstone));
-                put_sized(out, v->key());
-                put_sized(out, v->record());
-            });
-            return {};
-        });
         return out;
     }
 

@@ -2,9 +2,12 @@
 // What a transaction has written and not yet committed: a memtable of its own for each table.
 #pragma once
 
+#include "tenon/core/bytes.hpp"
+#include "tenon/core/result.hpp"
 #include "tenon/run/memtable.hpp"
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <tuple>
 #include <utility>
@@ -68,6 +71,28 @@ public:
         typename std::remove_cvref_t<decltype(*t)>::cursor c(*t, ~timestamp{0});
         for (c.seek_first(); c.valid(); c.next()) visit(c.version());
     }
+    /// What the log gets: timestamp (set later), number of operations, then table, kind, key and record of each.
+    result<byte_vector> commit_record() const {
+        std::uint64_t n = 0, bytes = sizeof(timestamp) + sizeof n;
+        each_version([&](std::size_t, row_version const* v) {
+            bytes += 2 + 4 + v->key().size() + 4 + v->record().size();
+            ++n;
+        });
+        if (bytes > (std::uint64_t{1} << 30))
+            return fail(errc::too_large, {"the transaction has ", bytes,
+                                          " bytes, and one commit holds 1 GiB at most; commit in several steps"});
+        byte_vector out;
+        out.reserve(static_cast<std::size_t>(bytes));
+        put(out, timestamp{0});
+        put(out, n);
+        each_version([&](std::size_t table, row_version const* v) {
+            put(out, static_cast<std::uint8_t>(table));
+            put(out, static_cast<std::uint8_t>(v->tombstone));
+            put_sized(out, v->key());
+            put_sized(out, v->record());
+        });
+        return out;
+    }
     bool empty() const noexcept { return operations_ == 0; }
     mark here() const {
         mark m;
@@ -81,6 +106,13 @@ public:
     }
 
 private:
+    /// visit(table, row_version const*), as each<T> for one table after the other.
+    template <class Visit>
+    void each_version(Visit visit) const {
+        [&]<std::size_t... T>(std::index_sequence<T...>) {
+            (each<T>([&](row_version const* v) { visit(T, v); }), ...);
+        }(std::make_index_sequence<table_count>{});
+    }
     template <class F>
     void each_table(F f) const {
         [&]<std::size_t... T>(std::index_sequence<T...>) {
