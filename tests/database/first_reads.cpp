@@ -87,7 +87,7 @@ void run(char const* what) {
         return all;
     };
     std::string wrong;
-    for (std::uint64_t const looks : {20, 60'000}) {
+    for (std::uint64_t const looks : {20, 14'000}) {
         REQUIRE(ask(5, wrong, looks));
         REQUIRE(wrong == "");
     }
@@ -104,7 +104,7 @@ void run(char const* what) {
         CAPTURE(seed);
         CAPTURE(n);
         CAPTURE(at);
-        ++(ask(random.below(rows), wrong, n % 12 == 0 ? 30'000 : 20) ? unharmed : refused);
+        ++(ask(random.below(rows), wrong, n % 40 == 0 ? 14'000 : 20) ? unharmed : refused);
         REQUIRE(wrong == "");
         REQUIRE(file->write_at(at, before));
     }
