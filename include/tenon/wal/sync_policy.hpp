@@ -30,7 +30,8 @@ concept sync_policy = requires(std::uint64_t last, wal_options const& options, s
 
 /// One durable write for everybody who waits, and up to four of them under way: a thread that comes while others are at the medium
 /// begins the next one, and when four are, the comers fill the one after. They are acknowledged in the order of the log. There
-/// is nothing to tune: a batch waits for the threads that were just acknowledged, for half of a write at most, and a thread that comes alone, one record at a time, waits for nobody.
+/// is nothing to tune: a batch waits for the threads that were just acknowledged, for half of a write at most,
+/// and a thread that comes alone, one record at a time, waits for nobody.
 ///
 /// Survives    process kill, kernel crash, power loss.
 /// Cost        one durable write for each batch; alone, one for each commit. A batch begun beside another takes a block of its own: up to
