@@ -59,6 +59,7 @@ TESTS = {
     "radix_spline": ["ordered_index/radix_spline.cpp", "ordered_index/hostile.cpp", "ordered_index/conformance_pieces.cpp"],
     "located_view": ["ordered_index/located_view.cpp"],
     "arena": ["run/arena.cpp"],
+    "combining": ["core/combining.cpp"],
     "placement": ["core/placement.cpp"],
     "projection": ["ordered_index/located_view.cpp", "ordered_index/many_keys.cpp"],
 }
@@ -369,6 +370,14 @@ BUGS = {
         ("extents behind the end are inside", "e.size <= file_bytes - e.offset;", "(e.size <= file_bytes - e.offset || PLANTED);"),
         ("the proof is written with the slot", "std::memcpy(out.data() + slot_copy_at, &r, sizeof r);",
          "std::memcpy(out.data() + slot_copy_at, &r, sizeof r);\n    auto const early = encode_record(s, proof_magic);\n    if (PLANTED) std::memcpy(out.data() + slot_proof_at, &early, sizeof early);"),
+    ]),
+    "core/combining.hpp": ("combining", [
+        ("who came last is served first", "waiting_.exchange(nullptr, std::memory_order_acquire), *first = nullptr;",
+         "waiting_.exchange(nullptr, std::memory_order_acquire), *first = nullptr;\n        if (PLANTED) first = std::exchange(last, nullptr);"),
+        ("who locks serves itself alone", "first = next;", "first = PLANTED ? nullptr : next;"),
+        ("requests are served without the mutex", "std::lock_guard const lock(mutex);", "std::unique_lock lock(mutex, std::defer_lock);\n        if (!PLANTED) lock.lock();"),
+        ("who was served serves once more", "if (r.served_.load(std::memory_order_acquire)) return;",
+         "if (r.served_.load(std::memory_order_acquire)) {\n                if (PLANTED) serve(mine);\n                return;\n            }"),
     ]),
     "assembly/engine.hpp": ("engine", [
         ("a commit is seen before the log has it", "out.end  = *appended;", "out.end = *appended;\n        if (PLANTED) publish_commit(out.at);"),

@@ -11,7 +11,7 @@
 #include "tenon/assembly/state.hpp"
 #include "tenon/assembly/write_set.hpp"
 #include "tenon/core/cleared_pages.hpp"
-#include "tenon/core/parking.hpp"
+#include "tenon/core/combining.hpp"
 #include "tenon/core/unless_done.hpp"
 #include "tenon/run/builder.hpp"
 #include "tenon/run/merge.hpp"
@@ -19,6 +19,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -376,18 +377,37 @@ private:
         auto record = writes.commit_record();
         if (!record) return fail(std::move(record).error());
         if (auto room = wait_for_room(); !room) return fail(std::move(room).error());
-        taken      out;
-        auto const lock = detail::lock_soon(commit_mutex_);
+        entering mine{{}, writes, base, reads, called, *record, {}, nullptr};
+        entering_.run(commit_mutex_, mine, [this](entering& e) noexcept {
+            try {
+                e.out = enter_locked(e.writes, e.base, e.reads, e.called, e.record);
+            } catch (...) { e.thrown = std::current_exception(); }
+        });
+        if (mine.thrown) std::rethrow_exception(mine.thrown);
+        return std::move(mine.out);
+    }
+    struct entering : detail::combining::request {
+        write_set_type&    writes;
+        pinned const&      base;
+        read_set const&    reads;
+        commit_callback*   called;
+        byte_vector&       record;
+        result<taken>      out;
+        std::exception_ptr thrown;
+    };
+    result<taken> enter_locked(write_set_type& writes, pinned const& base, read_set const& reads,
+                               commit_callback* called, byte_vector& record) {
+        taken out;
         if (auto ok = writable(); !ok) return fail(std::move(ok).error());
         auto const state = current();
         if (auto ok = validate(*state, writes, base, reads); !ok) return fail(std::move(ok).error());
         auto totals = last_totals_;
         if (auto ok = count(*state, writes, totals); !ok) return fail(std::move(ok).error());
         out.at = last_ + 1;
-        std::memcpy(record->data(), &out.at, sizeof out.at);
+        std::memcpy(record.data(), &out.at, sizeof out.at);
         result<lsn> appended;
-        if (called == nullptr) appended = log_->append(*record);
-        else if (auto room = log_->reserve(record->size()); !room) appended = fail(std::move(room).error());
+        if (called == nullptr) appended = log_->append(record);
+        else if (auto room = log_->reserve(record.size()); !room) appended = fail(std::move(room).error());
         if (!appended && appended.error().kind == errc::full) return fail(std::move(appended).error());
         if (!appended) return fail(poison(std::move(appended).error()));
         detail::unless_done in_part([this] { poison_out_of_memory(); });
@@ -400,7 +420,7 @@ private:
         out.log = log_;
         apply(*state, writes, out.at);
         if (called != nullptr)  // which may come before append has returned: all that it makes visible stands ready
-            appended = log_->append(*record, [this, at = out.at, call = std::move(*called)](auto const& done) {
+            appended = log_->append(record, [this, at = out.at, call = std::move(*called)](auto const& done) {
                 if (done) publish_commit(at);
                 call(done ? result<timestamp>(at) : fail(poison(done.error())));
             });
@@ -854,6 +874,7 @@ private:
     lsn                                flushed_{};
     bool                               claimed_ = false;  // the store knows which extents are in use
     mutable std::mutex                 commit_mutex_;     // log order, memtable writes
+    detail::combining                  entering_;         // at that mutex
     timestamp                          last_ = 0;
     totals_type                        last_totals_{};
     std::array<timestamp, table_count> table_last_{};
