@@ -33,7 +33,7 @@ TESTS = {
     "learned_map": ["ordered_map/learned_map.cpp"],
     "btree": ["ordered_map/btree.cpp", "ordered_map/ordered_map.cpp"],
     "log": ["wal/damage.cpp", "wal/failures.cpp", "wal/power_loss.cpp", "wal/asynchronous.cpp", "wal/epochs.cpp",
-            "crash/log.cpp", "crash/allocations.cpp+crash/heap.cpp"],
+            "wal/waiting.cpp", "crash/log.cpp", "crash/allocations.cpp+crash/heap.cpp"],
     "tail": ["wal/tail.cpp"],
     "pages": ["page_store/page_file.cpp", "page_store/bulk.cpp", "page_store/roots.cpp", "page_store/parts.cpp", "page_store/readers.cpp",
               "page_store/space.cpp", "page_store/buffered.cpp", "page_store/conformance.cpp"],
@@ -111,6 +111,7 @@ BUGS = {
         ("nobody is told that a batch can be written", "if (can_take()) tell(*open_, 1);", "if (can_take() && !PLANTED) tell(*open_, 1);"),
     ]),
     "wal/segmented.hpp": ("log", [
+        ("who is told that a batch can be written and needs it no more tells nobody", "if (waited) batches.nudge();", "if (waited && !PLANTED) batches.nudge();"),
         ("a full disk poisons", "if (made.error().kind == errc::full) return made;", "if (made.error().kind == errc::full && !PLANTED) return made;"),
         ("an append on a full disk goes on", "if (segments.has(limit)) break;", "if (segments.has(limit) || PLANTED) break;"),
         ("the mark of a clean close is put behind what is not durable", "batches.durable() == batches.end()", "(PLANTED || batches.durable() == batches.end())"),

@@ -41,14 +41,35 @@ int rounds(int threads, int n, Work work) {
 }
 result<void> nothing(lsn, byte_view) { return {}; }
 
-/// Memory whose syncs take a while, each another one.
-struct slow_files : memory_files {
+void until(std::function<bool()> const& so) {
+    while (!so()) std::this_thread::yield();
+}
+
+/// What the threads of a log stop at, in its own places for it: `asked` counts the syncs that are about to wait, under the log's lock.
+std::atomic<int>      asked{0};
+std::function<bool()> go_on;  // before the sync of a thread that is first returns, and then before the log hears of it
+std::function<bool()> hear_of;
+std::atomic<bool>     begun{false};
+enum class stop { nowhere, at_sync, at_clock };
+thread_local stop next_stop = stop::nowhere;
+
+struct asking : as_asked {
+    static constexpr durability usual = durability::to_kernel;  // `due` is for what need not go to the medium
+    template <class Now>
+    static bool due(Now&&, std::uint64_t, wal_options const&) noexcept {
+        ++asked;
+        return true;
+    }
+};
+struct stopping_files : memory_files {
     struct file : memory_files::file {
         file(memory_files::file f) : memory_files::file(std::move(f)) {}
         result<void> sync() {
-            thread_local unsigned seed = 12'345;
-            seed                       = seed * 1'664'525 + 1'013'904'223;
-            std::this_thread::sleep_for(std::chrono::microseconds(50 + (seed >> 16) % 1500));
+            if (next_stop == stop::at_sync) {
+                begun = true;
+                until(go_on);
+                next_stop = stop::at_clock;
+            }
             return memory_files::file::sync();
         }
     };
@@ -56,6 +77,13 @@ struct slow_files : memory_files {
         auto opened = memory_files::open(path, mode);
         if (!opened) return fail(std::move(opened).error());
         return file(std::move(*opened));
+    }
+    std::uint64_t now_ns() const noexcept {
+        if (next_stop == stop::at_clock) {
+            next_stop = stop::nowhere;
+            until(hear_of);
+        }
+        return memory_files::now_ns();
     }
 };
 
@@ -88,17 +116,35 @@ TEST_CASE("without helpers, who waits for a batch that another thread has put in
     CHECK(ended.code == 0);
 }
 
+// The first thread writes a batch. The second waits for it, the third and the fourth for the one after, in this order. The fourth's record
+// has filled a segment, whose sync makes the third's durable before the first tells it, who is asleep longest, that it can write.
 TEST_CASE("who is told that a batch can be written and needs it no more tells another") {
     auto const ended = testing::kill_while([] {
-        slow_files fs;
-        auto       log = segmented_wal<as_asked>::log<slow_files>::open(
-            fs, "log", {.identity = 1, .segment_bytes = {8192}, .threads = true});
+        auto log = segmented_wal<asking>::log<stopping_files>::open(
+            {}, "log", {.identity = 1, .segment_bytes = {8192}, .threads = true});
         if (!log || !log->replay({0}, nothing)) return 2;
-        return rounds(4, 2000, [&](int t, int) {
-            std::string const record(static_cast<std::size_t>(700 + 500 * t), 'x');
-            std::this_thread::sleep_for(std::chrono::microseconds(200 * t));
-            auto const end = log->append(as_bytes(record));
-            return end && log->sync(*end, durability::durable);
+        std::atomic<int>           appended{0};
+        std::atomic<std::uint64_t> third{0};
+        std::barrier               ready(4, [&]() noexcept {
+            asked = appended = 0;
+            begun            = false;
+        });
+        go_on   = [] { return asked == 4; };
+        hear_of = [&] { return log->durable_end().value >= third; };
+        return rounds(4, 100, [&](int t, int) {
+            ready.arrive_and_wait();
+            if (t == 0) until([&] { return appended == 1; });
+            if (t >= 2) until([&] { return asked == t; });
+            std::string const record(t == 3 ? 9'000 : 50, 'x');
+            auto const        end = log->append(as_bytes(record));
+            if (!end) return false;
+            if (t == 0) next_stop = stop::at_sync;
+            if (t == 1) {
+                appended = 1;
+                until([&] { return begun.load(); });
+            }
+            if (t == 2) third = end->value;
+            return log->sync(*end).has_value();
         });
     });
     CHECK_FALSE(ended.killed);
