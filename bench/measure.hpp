@@ -77,6 +77,12 @@ public:
         return sorted[at];
     }
     double median() const { return percentile(0.5); }
+    double longest() const { return percentile(1); }
+    /// How many are longer than so many seconds.
+    std::size_t over(double seconds) const {
+        return static_cast<std::size_t>(
+            std::count_if(seconds_.begin(), seconds_.end(), [=](double s) { return s > seconds; }));
+    }
     double mean() const {
         double sum = 0;
         for (double s : seconds_) sum += s;
@@ -95,6 +101,18 @@ inline double clock_cost() {
         s.add(watch.seconds());
     }
     return s.median();
+}
+
+/// The times of the turns of a loop that runs for so many seconds. Of a loop that does nothing they are what other programs and a hypervisor take
+/// from whatever is measured beside it.
+template <class Turn>
+samples turns_of(double seconds, Turn turn) {
+    samples out;
+    for (stopwatch all; all.seconds() < seconds;) {
+        turn();
+        out.add(all.lap());
+    }
+    return out;
 }
 
 /// `--name value`, `--name=value`, `--flag` and free words; whatever nobody asked for is an error.

@@ -5,6 +5,7 @@
 #include "pages.hpp"
 #include "peers/learned.hpp"
 #include "plot.hpp"
+#include "tenon/core/cleared_pages.hpp"
 #include "tenon/core/hash.hpp"
 #include "tenon/core/prng.hpp"
 #include "tenon/ordered_map/btree.hpp"
@@ -28,8 +29,6 @@
 #include <vector>
 
 #include <malloc.h>
-#include <sys/resource.h>
-#include <time.h>
 
 #if defined(TENON_BENCH_ABSL)
 #include <absl/container/btree_map.h>
@@ -64,14 +63,17 @@ constexpr char const* help =
 A random half of the keys is loaded in order; then a quarter is inserted in random order ("insert"), the last quarter with a look-up after each ("mix":
 both counted). append: the half below is loaded and the rest ascends. one_gap: uniform keys are loaded, and the rest all goes into one
 gap between two of them, from both ends inwards.
-"pause" is the longest time that 1,024 inserts in a row took; "own" the longest in processor time of those that took no page from the system, so that
-neither other programs nor the clearing of pages is in it. "B/key" is what the heap gave out for a key (learned_map: what it says that it holds), the 16
+"pause" is the longest time that 1,024 inserts in a row took, "p99.9" what all but one in a thousand kept to, "over" how many took more than 1 ms. Below
+the table stands the floor of the machine, from loops that ran as long as the inserts did: an empty one, by turns of 0.1 ms, and one of 1,024
+look-ups at a time, which neither write nor allocate. "told the place" is no map: it looks at keys and values of the one above at places that it
+knows, and scans from there. "B/key" is what the heap gave out for a key (learned_map: what it says that it holds), the 16
 bytes of key and value included, after the load and at the end. Answers are compared with those of sorted arrays.
 
   bench_ordered_map --keys 1000000 --sets uniform,one_gap --only btree
 )";
 
 constexpr std::size_t scanned = 100, burst = 1024;
+constexpr double      long_pause = 1e-3, idle_turn = 1e-4;
 
 u64 value_of(u64 key) { return tenon::hash_u64(key); }
 /// Takes part in the sum so that no two answers can be exchanged.
@@ -103,8 +105,11 @@ struct row {
     std::string set, map, note;
     std::size_t keys = 0;
     double      load = std::nan(""), bytes = std::nan(""), get = std::nan(""), miss = std::nan(""), scan = std::nan(""),
-           insert = std::nan(""), mix = std::nan(""), pause = std::nan(""), pause_own = std::nan(""),
-           get_after = std::nan(""), scan_after = std::nan(""), bytes_after = std::nan("");
+           insert = std::nan(""), mix = std::nan(""), get_after = std::nan(""), scan_after = std::nan(""),
+           bytes_after = std::nan("");
+    double told_get = std::nan(""), told_scan = std::nan(""), told_get_after = std::nan(""),
+           told_scan_after = std::nan("");
+    bench::samples bursts, nothing, look_ups;  ///< of inserts; of an empty loop; of as many look-ups
 };
 
 // ---- maps: each is made from sorted pairs, and has get(k, v), insert(k, v), scan(from) -------------------------------------
@@ -162,11 +167,18 @@ private:
     typename Policy::template map<u64, u64, std::less<>> map_;
 };
 
+/// With pages that another thread clears ahead, or without.
+template <bool Pages>
 class learned_map {
     using map = tenon::learned_map<u64, u64>;
 
 public:
-    explicit learned_map(pairs loaded) : map_(bench::must(map::from_sorted(loaded.begin(), loaded.end()), "load")) {}
+    explicit learned_map(pairs loaded) : map_(bench::must(map::from_sorted(loaded.begin(), loaded.end()), "load")) {
+        if constexpr (Pages) {
+            pages_.start();
+            map_.take_pages_from(&pages_);
+        }
+    }
     bool get(u64 k, u64& v) const {
         auto const* const at = map_.get(k);
         if (at == nullptr) return false;
@@ -174,17 +186,21 @@ public:
         return true;
     }
     bool insert(u64 k, u64 v) { return map_.insert({k, v}).second; }
-    u64  scan(u64 from) const {
-        u64  sum = 0;
-        auto at  = map_.lower_bound(from);
+    u64  scan(u64 from) const { return scan(map_.lower_bound(from)); }
+    auto place(u64 k) const { return map_.find(k); }
+    u64  scan(typename map::const_iterator at) const {
+        u64 sum = 0;
         for (std::size_t i = 0; i < scanned && at != map_.end(); ++i, ++at) sum = fold(sum, (*at).first, (*at).second);
         return sum;
     }
-    /// Its own count: most of its memory comes from the system, past the heap.
-    std::size_t bytes() const { return map_.bytes(); }
+    /// Its own count, for most of its memory comes from the system, past the heap; and what lies ready for it.
+    std::size_t bytes() const { return map_.bytes() + (Pages ? pages_ahead * tenon::huge_page_size : 0); }
 
 private:
-    map map_;
+    static constexpr std::size_t pages_ahead = 2;
+
+    tenon::cleared_pages pages_{pages_ahead};
+    map                  map_;
 };
 
 #if defined(TENON_BENCH_ALEX)
@@ -250,49 +266,24 @@ u64 count_all(Map const& map, span keys) {
     for (auto k : keys) sum += map.get(k, v);
     return sum;
 }
-template <class Map>
-u64 scan_all(Map const& map, span keys) {
+template <class Map, class Starts>
+u64 scan_all(Map const& map, Starts const& from) {
     u64 sum = 0;
-    for (std::size_t i = 0; i < keys.size(); ++i) sum += marked(map.scan(keys[i]), i);
+    for (std::size_t i = 0; i < from.size(); ++i) sum += marked(map.scan(from[i]), i);
+    return sum;
+}
+u64 told_all(std::span<std::pair<u64 const*, u64 const*> const> places, span keys) {
+    u64 sum = 0;
+    for (std::size_t i = 0; i < keys.size(); ++i)
+        sum += marked(*places[i].first == keys[i] ? *places[i].second : u64{0}, i);
     return sum;
 }
 
-/// Seconds that this thread has had a processor: what others did meanwhile is not in them.
-double processor_seconds() {
-    timespec now{};
-    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
-/// Pages that the system has handed out to this program, of whatever size: it clears each of them first.
-long pages_taken() {
-    rusage used{};
-    ::getrusage(RUSAGE_SELF, &used);
-    return used.ru_minflt;
-}
-
-/// The longest of many bursts by the clock; `own` is the longest, in processor time, of those that took no page from the system.
-class longest_burst {
-public:
-    void end() {
-        auto const now = processor_seconds(), spent = now - std::exchange(before_, now);
-        auto const pages = pages_taken();
-        if (std::exchange(pages_, pages) == pages) own = std::max(own, spent);
-        all = std::max(all, laps_.lap());
-    }
-    double own = 0, all = 0;
-
-private:
-    stopwatch laps_;
-    double    before_ = processor_seconds();
-    long      pages_  = pages_taken();
-};
-
 /// Inserts `keys` and gives the seconds. With `reads`, a look-up after each insert.
 template <class Map>
-double insert_all(Map& map, span keys, span reads, u64 expected, longest_burst& pause) {
-    stopwatch const watch;
-    u64             sum = 0, fresh = 0;
+double insert_all(Map& map, span keys, span reads, u64 expected, bench::samples& bursts) {
+    stopwatch watch;
+    u64       sum = 0, fresh = 0;
     for (std::size_t i = 0; i < keys.size(); ++i) {
         fresh += map.insert(keys[i], value_of(keys[i]));
         if (!reads.empty()) {
@@ -300,7 +291,7 @@ double insert_all(Map& map, span keys, span reads, u64 expected, longest_burst& 
             map.get(reads[i], v);
             sum += marked(v, i);
         }
-        if ((i + 1) % burst == 0) pause.end();
+        if ((i + 1) % burst == 0) bursts.add(watch.lap());
     }
     auto const seconds = watch.seconds();
     if (fresh != keys.size()) throw wrong_answer("an inserted key was said to be there");
@@ -334,14 +325,39 @@ void measure(row& out, data const& d, settings const& how) {
         return best(how, q.misses.size(), 0, "a key was found that is not there",
                     [&] { return count_all(map, q.misses.view()); });
     };
-    out.miss            = ask(d.before, out.get, out.scan);
-    auto const    count = [](span s) { return static_cast<double>(s.size()); };
-    longest_burst pause;
-    out.insert    = insert_all(map, pure, {}, 0, pause) / count(pure);
-    out.pause     = pause.all;
-    out.pause_own = pause.own;
-    out.mix       = insert_all(map, mixed, d.mixed.view(), d.mix_digest, pause) / (2 * count(mixed));
+    auto tell = [&](questions const& q, double& get, double& scan) {
+        if constexpr (requires { map.place(u64{}); }) {
+            std::vector<std::pair<u64 const*, u64 const*>> places;
+            for (auto k : q.gets.view()) places.emplace_back(&(*map.place(k)).first, &(*map.place(k)).second);
+            get = best(how, q.gets.size(), q.get_digest, "a place was wrong",
+                       [&] { return told_all(places, q.gets.view()); });
+            std::vector<decltype(map.place(u64{}))> starts;
+            for (auto k : q.scans.view()) starts.push_back(map.place(k));
+            scan = best(how, q.scans.size(), q.scan_digest, "a scan from a place gave wrong rows",
+                        [&] { return scan_all(map, starts); });
+        }
+    };
+    out.miss = ask(d.before, out.get, out.scan);
+    tell(d.before, out.told_get, out.told_scan);
+    auto const     count = [](span s) { return static_cast<double>(s.size()); };
+    bench::samples mixed_bursts;
+    out.bursts.reserve(pure.size() / burst + 1);
+    mixed_bursts.reserve(mixed.size() / burst + 1);
+    auto const seconds = insert_all(map, pure, {}, 0, out.bursts);
+    out.insert         = seconds / count(pure);
+    out.mix            = insert_all(map, mixed, d.mixed.view(), d.mix_digest, mixed_bursts) / (2 * count(mixed));
+    out.nothing        = bench::turns_of(seconds, [] {
+        for (stopwatch turn; turn.seconds() < idle_turn;) {}
+    });
+    std::size_t at     = 0;
+    u64         found  = 0;
+    out.look_ups       = bench::turns_of(seconds, [&] {
+        u64 v = 0;
+        for (std::size_t i = 0; i < burst; ++i, ++at) found += map.get(inserts[at % inserts.size()], v);
+    });
+    if (found != at) throw wrong_answer("an inserted key was not found");
     ask(d.after, out.get_after, out.scan_after);
+    tell(d.after, out.told_get_after, out.told_scan_after);
     out.bytes_after = held() / all;
 }
 
@@ -444,7 +460,8 @@ std::vector<contestant> contestants() {
         {"tenon std_map", true, &measure<policy<tenon::std_map>>},
         {"tenon skip_list", true, &measure<policy<tenon::skip_list>>},
         {"tenon btree", true, &measure<policy<tenon::btree>>},
-        {"tenon learned_map", true, &measure<learned_map>},
+        {"tenon learned_map", true, &measure<learned_map<false>>},
+        {"learned_map, pages ahead", true, &measure<learned_map<true>>},
     };
 }
 
@@ -491,7 +508,8 @@ void print_set(std::vector<row> const& rows, std::string const& set) {
                    {"insert M/s", table::right},
                    {"mix M/s", table::right},
                    {"pause ms", table::right},
-                   {"own", table::right},
+                   {"p99.9", table::right},
+                   {"over", table::right},
                    {"get then", table::right},
                    {"scan then", table::right},
                    {"B/key then", table::right},
@@ -502,11 +520,22 @@ void print_set(std::vector<row> const& rows, std::string const& set) {
         if (r.set != set) continue;
         keys = r.keys;
         t.row({r.map, text(r.load * 1e9, 1), text(r.bytes, 1), text(r.get * 1e9, 1), text(r.miss * 1e9, 1),
-               text(1e-6 / r.scan, 2), text(1e-6 / r.insert, 2), text(1e-6 / r.mix, 2), text(r.pause * 1e3, 2),
-               text(r.pause_own * 1e3, 2), text(r.get_after * 1e9, 1), text(1e-6 / r.scan_after, 2),
+               text(1e-6 / r.scan, 2), text(1e-6 / r.insert, 2), text(1e-6 / r.mix, 2),
+               text(r.bursts.longest() * 1e3, 2), text(r.bursts.percentile(0.999) * 1e3, 2),
+               std::to_string(r.bursts.over(long_pause)), text(r.get_after * 1e9, 1), text(1e-6 / r.scan_after, 2),
                text(r.bytes_after, 1), r.note});
+        if (std::isfinite(r.told_get))
+            t.row({"  told the place", "", "", text(r.told_get * 1e9, 1), "", text(1e-6 / r.told_scan, 2), "", "", "",
+                   "", "", text(r.told_get_after * 1e9, 1), text(1e-6 / r.told_scan_after, 2), "", ""});
     }
     std::printf("\n%s, %s keys\n%s", set.c_str(), atlas::human_count(keys).c_str(), t.text().c_str());
+    for (auto const& r : rows)
+        if (r.set == set && r.nothing.size() > 0)
+            std::printf(
+                "%s: beside its inserts, 0.1 ms of an empty loop took up to %s ms (%zu times over 1 ms), 1,024 "
+                "look-ups took up to %s ms (%zu times)\n",
+                r.map.c_str(), text(r.nothing.longest() * 1e3, 2).c_str(), r.nothing.over(long_pause),
+                text(r.look_ups.longest() * 1e3, 2).c_str(), r.look_ups.over(long_pause));
     std::fflush(stdout);
 }
 
@@ -519,8 +548,16 @@ void write_json(std::string const& file, bench::facts const& facts, std::vector<
         out.object().field("set", r.set).field("map", r.map).field("keys", r.keys);
         out.field("load_seconds_per_key", r.load).field("bytes_per_key", r.bytes);
         out.field("get_seconds", r.get).field("miss_seconds", r.miss).field("scan_seconds", r.scan);
-        out.field("insert_seconds", r.insert).field("mix_seconds", r.mix).field("pause_seconds", r.pause);
-        out.field("pause_processor_seconds", r.pause_own);
+        out.field("insert_seconds", r.insert).field("mix_seconds", r.mix);
+        auto turns = [&](std::string const& of, bench::samples const& s) {
+            out.field(of + "_longest_seconds", s.longest()).field(of + "_p999_seconds", s.percentile(0.999));
+            out.field(of + "_over_1_ms", s.over(long_pause));
+        };
+        turns("pause", r.bursts);
+        turns("empty_loop", r.nothing);
+        turns("look_ups", r.look_ups);
+        out.field("told_get_seconds", r.told_get).field("told_scan_seconds", r.told_scan);
+        out.field("told_get_after_seconds", r.told_get_after).field("told_scan_after_seconds", r.told_scan_after);
         out.field("get_after_seconds", r.get_after).field("scan_after_seconds", r.scan_after);
         out.field("bytes_per_key_after", r.bytes_after).field("note", r.note).end();
     }

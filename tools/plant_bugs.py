@@ -445,6 +445,7 @@ BUGS = {
         ("a tombstone is written as a row", "stamps_.push_back(at << 1 | std::uint64_t{tombstone});", "stamps_.push_back(at << 1 | std::uint64_t{tombstone && !PLANTED});"),
     ]),
     "ordered_map/learned_map_tree.hpp": ("learned_map", [
+        ("leaves take no cleared pages", "leaves_.take_pages_from(ready);", "if (!PLANTED) leaves_.take_pages_from(ready);"),
         ("a mark lies above its block", "static_cast<std::uint16_t>((low + high + 1) / 2)", "(PLANTED ? static_cast<std::uint16_t>(high + 1) : (static_cast<std::uint16_t>((low + high + 1) / 2)))"),
         ("where an entry goes ignores the mark", "(g == l.count(i) && i + 1 < l.size && q > l.marks[i])", "(PLANTED ? false : ((g == l.count(i) && i + 1 < l.size && q > l.marks[i])))"),
         ("the bound of a split ignores the new key", "at.at == half && at.slot == 0 ? word : block::word(data(l, half), 0)", "(PLANTED ? block::word(data(l, half), 0) : (at.at == half && at.slot == 0 ? word : block::word(data(l, half), 0)))"),
@@ -466,6 +467,9 @@ BUGS = {
         ("a run takes cells without counting them", "c.used += n;", "if (!PLANTED) c.used += n;"),
         ("an empty chunk stays", "if (--c.used == 0 && cells_ - used_ >= c.capacity + per_chunk / 4) drop(i);", "if (--c.used == 0 && !PLANTED && cells_ - used_ >= c.capacity + per_chunk / 4) drop(i);"),
         ("freed nodes are lost", "std::memcpy(at, &c.free, sizeof c.free);\n        c.free = at;", "std::memcpy(at, &c.free, sizeof c.free);\n        if (!PLANTED) c.free = at;"),
+        ("cleared pages stay where they are", "if (auto* const page = ready_->take()) return page;", "if (auto* const page = PLANTED ? nullptr : ready_->take()) return page;"),
+        ("a moved map forgets where its pages come from", "std::swap(ready_, other.ready_);", "if (!PLANTED) std::swap(ready_, other.ready_);"),
+        ("a chunk of 192-byte cells is no huge page", "bytes > huge_page_size - much && bytes < huge_page_size ? huge_page_size : bytes", "!PLANTED && bytes > huge_page_size - much && bytes < huge_page_size ? huge_page_size : bytes"),
         ("the first chunk has 2 MB at once", "std::min(per_chunk, std::max(n, cells_))", "(PLANTED ? per_chunk : (std::min(per_chunk, std::max(n, cells_))))"),
     ]),
     "ordered_map/learned_map.hpp": ("learned_map", [

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tenon/ordered_map/learned_map.hpp"
 
+#include "tenon/core/cleared_pages.hpp"
 #include "tenon/core/prng.hpp"
 #include "tenon/testing/key_sets.hpp"
 
@@ -22,6 +23,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -677,6 +679,99 @@ TEST_CASE("whichever allocation fails, a learned map stays as it was and leaks n
         CHECK(book.alive == 0);
     }
     CHECK(fail_at > 10);
+}
+
+TEST_CASE("a large learned map takes every chunk of blocks and of nodes from cleared pages, also when it was moved") {
+    cleared_pages                            pages(2);
+    learned_map<std::uint64_t, std::uint8_t> first, other;
+    auto                                     map     = &first;
+    auto const                               settled = [&] {
+        while (pages.ready() < 2) std::this_thread::yield();
+    };
+    for (int half = 0; half < 2; ++half) {
+        CAPTURE(half);
+        map->take_pages_from(&pages);
+        for (std::uint64_t i = 0; i < 1'000; ++i) map->try_emplace(i, std::uint8_t{1});
+        CHECK(pages.taken() == 0);
+        CHECK(pages.ready() == 0);  // not begun: there was little
+        if (half == 0) {
+            other = std::move(first);
+            first.take_pages_from(nullptr);
+            map = &other;
+        }
+    }
+    swap(first, other);
+    map = &first;
+    pages.start();
+    // Blocks of 192 bytes, and leaves of 24: from 1,050,000 keys on, leaves too come in chunks of 2 MB.
+    std::size_t expected = 0;
+    for (std::uint64_t i = 1'000; i < 2'500'000; ++i) {
+        settled();
+        auto const before = map->bytes();
+        map->try_emplace(i, static_cast<std::uint8_t>(i));
+        expected += (map->bytes() - before + 65'536) / huge_page_size;
+        REQUIRE(pages.taken() == expected);
+    }
+    CHECK(expected >= 14);  // 13 of blocks, one of leaves
+    auto const taken = pages.taken();
+    auto const copy  = *map;
+    CHECK(pages.taken() == taken);
+    CHECK(copy == *map);
+    map->reserve(500'000);
+    CHECK(pages.taken() > taken);
+    check_valid(*map);
+}
+
+TEST_CASE(
+    "a learned map on cleared pages agrees with std::map whatever they hold, and when their source ends before it") {
+    constexpr std::uint64_t seed = 19;
+    CAPTURE(seed);
+    prng                                      random(seed);
+    std::map<std::uint64_t, std::uint64_t>    model;
+    std::vector<std::byte*>                   dirty;
+    auto                                      pages = std::make_unique<cleared_pages>(4);
+    learned_map<std::uint64_t, std::uint64_t> map;
+    learned_map<std::uint64_t, std::string>   wide;  // blocks that do not fill a page to its end
+    pages->start();
+    for (auto* p = pages->take(); dirty.size() < 2; p = pages->take()) {
+        if (p == nullptr) std::this_thread::yield();
+        else dirty.push_back(p);
+    }
+    for (auto* p : dirty) {  // so that the system may give them out again as they are
+        std::fill_n(p, huge_page_size, std::byte{0xa5});
+        huge_pages::deallocate(p, huge_page_size);
+    }
+    map.take_pages_from(pages.get());
+    wide.take_pages_from(pages.get());
+    auto const change = [&](int n) {
+        for (int i = 0; i < n; ++i) {
+            auto const key = random.below(600'000);
+            if (random.chance(0.2)) {
+                REQUIRE(map.erase(key) == model.erase(key));
+                wide.erase(key);
+            } else {
+                REQUIRE(map.try_emplace(key, key * 3).second == model.emplace(key, key * 3).second);
+                wide.try_emplace(key, std::to_string(key * 3));
+            }
+        }
+    };
+    change(300'000);
+    CHECK(pages->taken() > dirty.size());
+    check_same(map, model);
+    map.take_pages_from(nullptr);
+    wide.take_pages_from(nullptr);
+    pages.reset();
+    change(300'000);
+    check_same(map, model);
+    check_valid(wide);
+    CHECK(std::equal(wide.begin(), wide.end(), model.begin(), model.end(), [](auto const& a, auto const& b) {
+        return a.first == b.first && a.second == std::to_string(b.second);
+    }));
+    while (!model.empty()) {
+        map.erase(model.begin()->first);
+        model.erase(model.begin());
+    }
+    CHECK(map.bytes() == sizeof map);
 }
 
 TEST_CASE("keys and values whose copies throw leave a learned map as it was") {

@@ -55,7 +55,17 @@ public:
         std::lock_guard const hold(mutex_);
         if (ready_ == 0) return nullptr;
         wake_.notify_one();
+        ++taken_;
         return pages_[--ready_];
+    }
+    /// How many wait to be taken, and how many were taken so far.
+    std::size_t ready() const noexcept {
+        std::lock_guard const hold(mutex_);
+        return ready_;
+    }
+    std::size_t taken() const noexcept {
+        std::lock_guard const hold(mutex_);
+        return taken_;
     }
     [[gnu::cold]] void stop() noexcept {
         {
@@ -86,12 +96,12 @@ private:
         }
     }
 
-    std::mutex                   mutex_;
+    std::mutex mutable mutex_;
     std::condition_variable      wake_;
     std::array<std::byte*, most> pages_{};
     std::size_t                  ahead_;
-    std::size_t                  ready_ = 0;
-    bool                         over_  = false;
+    std::size_t                  ready_ = 0, taken_ = 0;
+    bool                         over_ = false;
     std::thread                  thread_;
 };
 

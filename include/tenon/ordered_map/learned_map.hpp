@@ -188,6 +188,14 @@ public:
             throw std::length_error("tenon::learned_map::reserve: a map holds at most max_size() entries");
         tree_.reserve(n);
     }
+    /// A large map takes huge pages from `ready` where it has some: no insertion then waits for the system to clear one. It must live as
+    /// long as keys are inserted, or until another one or nullptr is named; it goes along when a map is moved or swapped, not when one is
+    /// copied. The pages that were taken are the map's own.
+    void take_pages_from(cleared_pages* ready) noexcept
+    requires(detail::learned_memory<Allocator>::standard)
+    {
+        tree_.take_pages_from(ready);
+    }
     bool      empty() const noexcept { return size() == 0; }
     size_type size() const noexcept { return tree_.size(); }
     size_type max_size() const noexcept { return std::size_t{1} << 36; }

@@ -2,6 +2,7 @@
 // Where learned_map.hpp keeps its parts: blocks known by number, nodes known by address, both in chunks on huge pages.
 #pragma once
 
+#include "tenon/core/cleared_pages.hpp"
 #include "tenon/core/placement.hpp"
 
 #include <algorithm>
@@ -31,34 +32,51 @@ class learned_memory {
     using lines = typename std::allocator_traits<Allocator>::template rebind_alloc<learned_line>;
     static_assert(std::same_as<typename std::allocator_traits<lines>::pointer, learned_line*>,
                   "learned_map: the allocator hands out fancy pointers; take one whose pointer is T*");
-    static constexpr bool standard = std::same_as<lines, std::allocator<learned_line>>;
 
 public:
-    learned_memory() = default;
+    static constexpr bool standard = std::same_as<lines, std::allocator<learned_line>>;
+
     explicit learned_memory(Allocator const& a) : lines_(a) {}
 
     std::byte* allocate(std::size_t bytes) {
-        if constexpr (standard) return static_cast<std::byte*>(huge_pages::allocate(bytes));
-        else
+        if constexpr (standard) {
+            if (ready_ != nullptr && bytes >= much) {
+                ready_->start();
+                if (whole(bytes) == huge_page_size)
+                    if (auto* const page = ready_->take()) return page;
+            }
+            return static_cast<std::byte*>(huge_pages::allocate(whole(bytes)));
+        } else {
             return reinterpret_cast<std::byte*>(
                 std::allocator_traits<lines>::allocate(lines_, bytes / sizeof(learned_line)));
+        }
     }
     void deallocate(std::byte* p, std::size_t bytes) noexcept {
-        if constexpr (standard) huge_pages::deallocate(p, bytes);
+        if constexpr (standard) huge_pages::deallocate(p, whole(bytes));
         else
             std::allocator_traits<lines>::deallocate(lines_, reinterpret_cast<learned_line*>(p),
                                                      bytes / sizeof(learned_line));
     }
     Allocator get() const { return Allocator(lines_); }
-    void      swap(learned_memory& other) noexcept {
+    /// Whole huge pages are taken from `ready` where it has some; it begins to clear them when much is allocated.
+    void take_pages_from(cleared_pages* ready) noexcept { ready_ = ready; }
+    void swap(learned_memory& other) noexcept {
         if constexpr (std::allocator_traits<lines>::propagate_on_container_swap::value) {
             using std::swap;
             swap(lines_, other.lines_);
         }
+        std::swap(ready_, other.ready_);
     }
 
 private:
+    static constexpr std::size_t much = huge_page_size / 16;
+    /// As many cells as fit into a huge page may leave a little of it.
+    static std::size_t whole(std::size_t bytes) noexcept {
+        return bytes > huge_page_size - much && bytes < huge_page_size ? huge_page_size : bytes;
+    }
+
     [[no_unique_address]] lines lines_;
+    cleared_pages*              ready_ = nullptr;
 };
 
 /// Writes to memory that nothing lies in, once a page.
@@ -100,6 +118,7 @@ public:
         return cells_ * Cell + bases_.capacity() * sizeof(std::byte*) + chunks_.capacity() * sizeof(chunk);
     }
 
+    void take_pages_from(cleared_pages* ready) noexcept { memory_.take_pages_from(ready); }
     /// Makes sure of n free cells.
     void reserve(std::size_t n) {
         while (cells_ - used_ < n) add_chunk(n);
@@ -204,11 +223,11 @@ private:
         newest_ = i;
     }
 
-    [[no_unique_address]] learned_memory<Allocator> memory_;
-    learned_vector<std::byte*, Allocator>           bases_;
-    learned_vector<chunk, Allocator>                chunks_;
-    std::size_t lowest_ = 0, newest_ = 0;  // lowest_: no chunk before it has a free cell
-    std::size_t used_ = 0, cells_ = 0;
+    learned_memory<Allocator>             memory_;
+    learned_vector<std::byte*, Allocator> bases_;
+    learned_vector<chunk, Allocator>      chunks_;
+    std::size_t                           lowest_ = 0, newest_ = 0;  // lowest_: no chunk before it has a free cell
+    std::size_t                           used_ = 0, cells_ = 0;
 };
 
 /// learned_nodes - nodes that never move, in chunks that grow up to 2 MB.
@@ -235,11 +254,12 @@ public:
     std::size_t used() const noexcept { return used_; }
     std::size_t bytes() const noexcept { return cells_ * sizeof(Node) + chunks_.capacity() * sizeof(chunk); }
 
+    void take_pages_from(cleared_pages* ready) noexcept { memory_.take_pages_from(ready); }
     void reserve(std::size_t n) {
         while (cells_ - used_ < n) {
             if (chunks_.size() == chunks_.capacity()) chunks_.reserve(2 * chunks_.size() + 1);
             auto const  capacity = cells_ >= many ? std::max(n, most) : std::max(n, cells_ / 2);
-            auto* const base     = memory_.allocate(bytes_of(capacity));
+            auto* const base     = memory_.allocate(capacity * sizeof(Node));
             auto const  place    = std::upper_bound(chunks_.begin(), chunks_.end(), base, before);
             auto const  made     = chunks_.insert(place, chunk{base, capacity, 0, 0, nullptr});
             recent_              = static_cast<std::size_t>(made - chunks_.begin());
@@ -289,21 +309,17 @@ public:
     }
 
 private:
-    static std::size_t bytes_of(std::size_t capacity) noexcept {
-        auto const bytes = capacity * sizeof(Node);
-        return capacity >= most ? (bytes + huge_page_size - 1) / huge_page_size * huge_page_size : bytes;
-    }
     static bool before(std::byte* p, chunk const& c) noexcept { return std::less<>()(p, c.base); }
     void        drop(std::size_t i) noexcept {
-        memory_.deallocate(chunks_[i].base, bytes_of(chunks_[i].capacity));
+        memory_.deallocate(chunks_[i].base, chunks_[i].capacity * sizeof(Node));
         cells_ -= chunks_[i].capacity;
         chunks_.erase(chunks_.begin() + static_cast<std::ptrdiff_t>(i));
         recent_ = 0;
     }
 
-    [[no_unique_address]] learned_memory<Allocator> memory_;
-    learned_vector<chunk, Allocator>                chunks_;
-    std::size_t                                     recent_ = 0, used_ = 0, cells_ = 0;
+    learned_memory<Allocator>        memory_;
+    learned_vector<chunk, Allocator> chunks_;
+    std::size_t                      recent_ = 0, used_ = 0, cells_ = 0;
 };
 
 }  // namespace tenon::detail

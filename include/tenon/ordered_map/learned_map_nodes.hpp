@@ -295,9 +295,12 @@ inline learned_marks learned_rank_marks(learned_leaf const& l, std::uint16_t q) 
     constexpr unsigned in   = 0xfffffff0u;  // not the frame
     auto const         line = _mm512_load_si512(&l);
     auto const         key  = _mm512_set1_epi16(static_cast<short>(q));
-    auto const         lt   = static_cast<unsigned>(_mm512_cmplt_epu16_mask(line, key)) & in;
-    auto const         le   = static_cast<unsigned>(_mm512_cmple_epu16_mask(line, key)) & in;
-    return {static_cast<unsigned>(std::popcount(lt)), static_cast<unsigned>(std::popcount(le))};
+    auto const         lt   = static_cast<unsigned>(_mm512_mask_cmplt_epu16_mask(in, line, key));
+    auto const         less = static_cast<unsigned>(std::popcount(lt));
+    if (l.marks[less] != q) [[likely]]
+        return {less, less};
+    auto const le = static_cast<unsigned>(_mm512_mask_cmple_epu16_mask(in, line, key));
+    return {less, static_cast<unsigned>(std::popcount(le))};
 #elif defined(__AVX2__)
     auto const  key  = _mm256_set1_epi16(static_cast<short>(q));
     auto const* line = reinterpret_cast<__m256i const*>(&l);
@@ -344,6 +347,7 @@ struct alignas(cache_line) learned_inner {
     /// How many bounds are less than w: with exact numbers, the child in which w belongs.
     unsigned rank(std::uint64_t w) const noexcept {
         auto const group = line_less(pivots.data(), w) * 8;
+        prefetch(children.data() + group);
         return group + line_less(bounds.data() + group, w);
     }
     /// How many bounds are not greater than w.

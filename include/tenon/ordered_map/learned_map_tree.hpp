@@ -197,6 +197,12 @@ public:
 
     // ---- changing
 
+    /// Blocks and nodes of a large map lie on pages of `ready` from now on, where it has some.
+    void take_pages_from(cleared_pages* ready) noexcept {
+        blocks_.take_pages_from(ready);
+        leaves_.take_pages_from(ready);
+        inners_.take_pages_from(ready);
+    }
     /// Takes memory for n more entries, whatever their keys, and has the system provide its pages.
     void reserve(std::size_t n) {
         // A full block that cannot share with its neighbours needs one more for up to three; 5/8 of the room are then new again.
