@@ -464,7 +464,6 @@ BUGS = {
         ("the bound between joined nodes is forgotten", "bounds[size - 1] = between;", "if (!PLANTED) bounds[size - 1] = between;"),
     ]),
     "ordered_map/learned_map_memory.hpp": ("learned_map", [
-        ("a run takes cells without counting them", "c.used += n;", "if (!PLANTED) c.used += n;"),
         ("an empty chunk stays", "if (--c.used == 0 && cells_ - used_ >= c.capacity + per_chunk / 4) drop(i);", "if (--c.used == 0 && !PLANTED && cells_ - used_ >= c.capacity + per_chunk / 4) drop(i);"),
         ("freed nodes are lost", "std::memcpy(at, &c.free, sizeof c.free);\n        c.free = at;", "std::memcpy(at, &c.free, sizeof c.free);\n        if (!PLANTED) c.free = at;"),
         ("cleared pages stay where they are", "if (auto* const page = ready_->take()) return page;", "if (auto* const page = PLANTED ? nullptr : ready_->take()) return page;"),

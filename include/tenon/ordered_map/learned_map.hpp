@@ -43,8 +43,8 @@ struct learned_map_stats {
 ///             Inserting a new key and erasing one invalidate all iterators, references and pointers into the map; iterators and
 ///             references stay valid while values are changed, and go along when a map is moved from or swapped with equal allocators.
 ///             Erased entries end at once; blocks, leaves and chunks that they leave empty are used again or given back.
-/// Cost        find, insert, erase, bounds: O(log n), worst case. One operation moves at most four blocks, of entries that may be copied as bytes
-///             also those of a leaf that it splits (24 blocks), the numbers of blocks of two leaves and 64 children on each level of inner nodes. It
+/// Cost        find, insert, erase, bounds: O(log n), worst case. One operation moves at most four blocks, the numbers of blocks of
+///             two leaves and 64 children on each level of inner nodes; an erasure from a map that has shrunk also the blocks of a leaf (24). It
 ///             takes at most one chunk of memory of each kind, of up to 2 MB; nothing else grows with the map but a list of 24 bytes for each
 ///             chunk. from_sorted O(n).
 /// Errors      from_sorted: errc::unsorted_keys with the first offending rank. Allocation, and constructors of keys and values, may

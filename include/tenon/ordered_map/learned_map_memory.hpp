@@ -15,7 +15,6 @@
 #include <limits>
 #include <memory>
 #include <new>
-#include <optional>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -140,16 +139,6 @@ public:
         ++used_;
         return static_cast<std::uint32_t>(lowest_ << bits) | at;
     }
-    /// The first of n cells in a row that never were in use; none where the newest chunk has no such row.
-    std::optional<std::uint32_t> take_run(unsigned n) noexcept {
-        auto& c = chunks_[newest_];
-        if (c.capacity - c.fresh < n) return std::nullopt;
-        auto const first = c.fresh;
-        c.fresh += n;
-        c.used += n;
-        used_ += n;
-        return static_cast<std::uint32_t>(newest_ << bits) | first;
-    }
     void give(std::uint32_t id) noexcept {
         auto const i = std::size_t{id >> bits};
         auto&      c = chunks_[i];
@@ -181,7 +170,7 @@ public:
         auto const a = bases_.get_allocator();
         learned_vector<std::byte*, Allocator>(a).swap(bases_);
         learned_vector<chunk, Allocator>(a).swap(chunks_);
-        lowest_ = newest_ = used_ = 0;
+        lowest_ = used_ = 0;
     }
     Allocator allocator() const { return memory_.get(); }
     /// Precondition: equal allocators, or they swap with their containers.
@@ -190,7 +179,6 @@ public:
         bases_.swap(other.bases_);
         chunks_.swap(other.chunks_);
         std::swap(lowest_, other.lowest_);
-        std::swap(newest_, other.newest_);
         std::swap(used_, other.used_);
         std::swap(cells_, other.cells_);
     }
@@ -220,13 +208,12 @@ private:
         chunks_[i].capacity = static_cast<std::uint32_t>(capacity);
         cells_ += capacity;
         lowest_ = std::min(lowest_, i);
-        newest_ = i;
     }
 
     learned_memory<Allocator>             memory_;
     learned_vector<std::byte*, Allocator> bases_;
     learned_vector<chunk, Allocator>      chunks_;
-    std::size_t                           lowest_ = 0, newest_ = 0;  // lowest_: no chunk before it has a free cell
+    std::size_t                           lowest_ = 0;  // no chunk before it has a free cell
     std::size_t                           used_ = 0, cells_ = 0;
 };
 

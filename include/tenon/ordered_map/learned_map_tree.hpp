@@ -10,7 +10,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -588,21 +587,11 @@ private:
         auto const         last  = block::word(data(l, half - 1), l.count(half - 1) - 1);
         auto const         first = at.at == half && at.slot == 0 ? word : block::word(data(l, half), 0);
         move_blocks(l, half, *made);
-        gather(l);
-        gather(*made);
         set_marks(l);
         set_marks(*made);
         link(l, *made);
         attach(way, made, bound_between(last, first));
         return made;
-    }
-    /// Lays the blocks of a leaf side by side, for scans, where that is cheap and such a place is free.
-    void gather([[maybe_unused]] leaf& l) noexcept {
-        if constexpr (learned_plain<Key> && learned_plain<Value> && block::bytes <= 512) {
-            auto const run = blocks_.take_run(l.size);
-            if (!run) return;
-            for (unsigned i = 0; i < l.size; ++i) move_block(l, i, *run + i);
-        }
     }
     void move_block(leaf& l, unsigned i, std::uint32_t to) noexcept {
         auto const from = std::exchange(l.blocks[i], to);
