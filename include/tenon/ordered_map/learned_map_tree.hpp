@@ -500,6 +500,7 @@ private:
     /// Moves `m` entries between blocks i and i + 1; where the key of common rank g goes.
     place share(leaf& l, unsigned i, unsigned m, bool to_left, std::uint64_t word, unsigned g, unsigned& n) {
         auto *const a = data(l, i), *const b = data(l, i + 1);
+        block::prefetch_all(to_left ? a : b);
         auto x = l.count(i), y = l.count(i + 1);
         if (to_left) {
             block::move(b, 0, a, x, m);
@@ -524,8 +525,10 @@ private:
         for (auto j = first; j <= last; ++j) {
             if (j < i) g += l.count(j);
             total += l.count(j);
+            block::prefetch_all(data(l, j));
         }
         l.insert_block(made, blocks_.take(), 0);
+        block::prefetch_all(data(l, made));
         std::array<unsigned, 4> have{}, want{};
         auto const              parts = made - first + 1;
         for (unsigned j = 0; j < parts; ++j) {
