@@ -66,7 +66,7 @@ gap between two of them, from both ends inwards.
 "pause" is the longest time that 1,024 inserts in a row took, "p99.9" what all but one in a thousand kept to, "over" how many took more than 1 ms. Below
 the table stands the floor of the machine, from loops that ran as long as the inserts did: an empty one, by turns of 0.1 ms, and one of 1,024
 look-ups at a time, which neither write nor allocate. "told the place" is no map: it looks at keys and values of the one above at places that it
-knows, and scans from there. "B/key" is what the heap gave out for a key (learned_map: what it says that it holds), the 16
+knows, and scans from there. "B/key" is what the heap gave out for a key (btree, learned_map: what they say that they hold), the 16
 bytes of key and value included, after the load and at the end. Answers are compared with those of sorted arrays.
 
   bench_ordered_map --keys 1000000 --sets uniform,one_gap --only btree
@@ -161,6 +161,13 @@ public:
         at.seek(from);
         for (std::size_t i = 0; i < scanned && at.valid(); ++i, at.next()) sum = fold(sum, at.key(), at.value());
         return sum;
+    }
+
+    /// Of a map that takes memory from the system, past the heap.
+    std::size_t bytes() const
+    requires requires(typename Policy::template map<u64, u64, std::less<>> m) { m.bytes(); }
+    {
+        return map_.bytes();
     }
 
 private:
