@@ -32,8 +32,8 @@ FLAGS = ["-std=c++20", "-O1", "-I" + str(ROOT / "tests" / "ordered_index")]
 TESTS = {
     "learned_map": ["ordered_map/learned_map.cpp"],
     "btree": ["ordered_map/btree.cpp", "ordered_map/ordered_map.cpp"],
-    "log": ["wal/damage.cpp", "wal/failures.cpp", "wal/power_loss.cpp", "wal/asynchronous.cpp", "wal/epochs.cpp",
-            "wal/waiting.cpp", "crash/log.cpp", "crash/allocations.cpp+crash/heap.cpp"],
+    "log": ["wal/waiting.cpp", "wal/damage.cpp", "wal/failures.cpp", "wal/power_loss.cpp", "wal/asynchronous.cpp", "wal/epochs.cpp",
+            "crash/log.cpp", "crash/allocations.cpp+crash/heap.cpp"],
     "tail": ["wal/tail.cpp"],
     "pages": ["page_store/page_file.cpp", "page_store/bulk.cpp", "page_store/roots.cpp", "page_store/parts.cpp", "page_store/readers.cpp",
               "page_store/space.cpp", "page_store/buffered.cpp", "page_store/conformance.cpp"],
@@ -61,6 +61,7 @@ TESTS = {
     "arena": ["run/arena.cpp"],
     "combining": ["core/combining.cpp"],
     "placement": ["core/placement.cpp"],
+    "parking": ["core/parking.cpp"],
     "projection": ["ordered_index/located_view.cpp", "ordered_index/many_keys.cpp"],
 }
 
@@ -433,6 +434,13 @@ BUGS = {
     "core/placement.hpp": ("placement", [
         ("a size wraps", "if (bytes > std::numeric_limits<std::size_t>::max() - cache_line) throw std::bad_alloc();", "if (bytes > std::numeric_limits<std::size_t>::max() - cache_line && !PLANTED) throw std::bad_alloc();"),
     ]),
+    "core/parking.hpp": ("parking", [
+        ("who is parked does not sleep", "== seen)\n        ::syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, seen, nullptr,", "== seen && !PLANTED)\n        ::syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, seen, nullptr,"),
+        ("who is parked for a while sleeps for ever", "seen, &at_most,", "seen, PLANTED ? nullptr : &at_most,"),
+        ("all are woken where one is to be", "FUTEX_WAKE_PRIVATE, most,", "FUTEX_WAKE_PRIVATE, PLANTED ? 0x7fffffff : most,"),
+        ("one is woken where all are to be", "FUTEX_WAKE_PRIVATE, most,", "FUTEX_WAKE_PRIVATE, PLANTED ? 1 : most,"),
+        ("a mutex is taken that another holds", "if (mutex.try_lock()) return", "if (mutex.try_lock() || PLANTED) return"),
+    ]),
     "run/memtable.hpp": ("engine", [
         ("readers see later commits", "while (v != nullptr && (v->at > upto || v->dead)) v = v->older;", "while (v != nullptr && ((v->at > upto && !PLANTED) || v->dead)) v = v->older;"),
     ]),
@@ -669,11 +677,12 @@ def compile_or_stop(what, command):
         sys.exit(f"{what} does not compile:\n" + "\n".join(l for l in text.splitlines() if "error" in l or "undefined" in l)[:3000])
 
 
-def support():
-    """main() and the conformance suite of position indexes, compiled without bugs; of functions that a test file has too, the
-    linker takes the test file's."""
+def support(chosen):
+    """main() and, where its tests are run, the conformance suite of position indexes, compiled without bugs; of functions that a test
+    file has too, the linker takes the test file's."""
     out = []
-    for name in ["main", "ordered_index/suite_numbers", "ordered_index/suite_others"]:
+    suite = any("ordered_index/" in name for tests, _ in chosen.values() for name in TESTS[tests])
+    for name in ["main"] + (["ordered_index/suite_numbers", "ordered_index/suite_others"] if suite else []):
         out.append(str(WORK / (name.split("/")[-1] + ".o")))
         compile_or_stop(name, ['-DTENON_BUILD_VERSION="' + version() + '"', "-I" + str(ROOT / "include"), "-c",
                                str(ROOT / "tests" / (name + ".cpp")), "-o", out[-1]])
@@ -795,7 +804,7 @@ def main():
         return 1 if wrong else 0
 
     WORK.mkdir(parents=True, exist_ok=True)
-    archive = support()
+    archive = support(chosen)
     copies = copies_of(chosen)
     survivors = []
     print("| header | bug | noticed |\n| --- | --- | --- |", flush=True)

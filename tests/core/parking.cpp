@@ -45,11 +45,13 @@ TEST_CASE("who is parked sleeps, and unpark wakes as many as it is told to") {
             }
         });
     while (about < 6) std::this_thread::yield();
-    for (std::uint32_t told = 1; returns < 6; ++told) {
+    std::uint32_t told = 0;
+    do {
+        ++told;
         detail::unpark(word, 1);
         std::this_thread::yield();
         REQUIRE(returns <= told);
-    }
+    } while (returns < 6);
     word = 8;
     detail::unpark(word);
     for (auto& t : threads) t.join();
@@ -95,4 +97,23 @@ TEST_CASE("a mutex that is locked soon is locked by one at a time") {
     CHECK(counter == 80'000);
     CHECK(mutex.try_lock());
     mutex.unlock();
+}
+
+TEST_CASE("a mutex that another holds is not locked before it is free") {
+    for (int round = 0; round < 50; ++round) {
+        std::mutex        mutex;
+        std::atomic<bool> about{false}, released{false}, early{false};
+        std::unique_lock  held(mutex);
+        std::thread       other([&] {
+            about           = true;
+            auto const lock = detail::lock_soon(mutex);
+            early           = !released;
+        });
+        while (!about) std::this_thread::yield();
+        for (int i = 0; i < round; ++i) std::this_thread::yield();
+        released = true;
+        held.unlock();
+        other.join();
+        REQUIRE(!early);
+    }
 }

@@ -34,7 +34,7 @@ void holds_what_is_written(std::size_t large_alignment) {
     for (std::size_t i = 0; i < all.size(); ++i)
         for (std::size_t at = 0; at < all[i].size; at += 61) REQUIRE(all[i].at[at] == static_cast<std::byte>(i));
     for (auto const& p : all) Placement::deallocate(p.at, p.size);
-    for (std::size_t less = 0; less < 70; ++less)
+    for (std::size_t less = 0; less < cache_line; ++less)
         CHECK_THROWS_AS(Placement::allocate(std::numeric_limits<std::size_t>::max() - less), std::bad_alloc);
 }
 

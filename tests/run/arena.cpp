@@ -70,6 +70,22 @@ TEST_CASE("an arena that has grown takes large pages where some are ready, and f
     CHECK(a.bytes() - before < huge_page_size);
 }
 
+TEST_CASE("an arena that has little leaves large pages to others, though they are ready") {
+    cleared_pages pages(1);
+    pages.start();
+    for (int taken = 0; taken < 8;) {
+        arena a(&pages);
+        fill(a, 100 << 10, [] { return std::size_t{400}; });
+        REQUIRE(a.bytes() < huge_page_size);
+        if (auto* const p = pages.take()) {  // it was ready while the arena was filled, nearly every time
+            huge_pages::deallocate(p, huge_page_size);
+            ++taken;
+        } else {
+            std::this_thread::yield();
+        }
+    }
+}
+
 TEST_CASE("cleared pages beyond those that are to be kept go back, and it goes on with so many") {
     cleared_pages pages(16);
     pages.start();
