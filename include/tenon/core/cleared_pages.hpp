@@ -96,7 +96,7 @@ private:
         }
     }
 
-    std::mutex mutable mutex_;
+    mutable std::mutex           mutex_;
     std::condition_variable      wake_;
     std::array<std::byte*, most> pages_{};
     std::size_t                  ahead_;
