@@ -130,7 +130,7 @@ struct inline_work;
 
 template <class... Options>  // models, root first; keys_per_leaf<64>, fan_out<64>, a last mile
 struct rmi;
-template <class... Options>  // radix_router or key_tree, a last mile, in_flight<64>, huge_pages or cache_lines
+template <class... Options>  // radix_router or key_tree, a last mile, in_flight<32>, huge_pages or cache_lines
 struct hybrid;               // hybrid<> is the default
 template <class Separators /* = exact_separators */>
 struct static_tree;

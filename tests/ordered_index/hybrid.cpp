@@ -188,7 +188,7 @@ TEST_CASE("a plain tree of seven levels stands over lines that no node can hold 
 
 TEST_CASE_TEMPLATE("options change how hybrid looks up, never what it finds", Policy, hybrid<key_tree>,
                    hybrid<tenon::last_mile::branchless>, hybrid<tenon::last_mile::branchy, tenon::in_flight<1>>,
-                   hybrid<tenon::in_flight<1024>, tenon::cache_lines>, hybrid<tenon::last_mile::exponential, key_tree>,
+                   hybrid<tenon::in_flight<256>, tenon::cache_lines>, hybrid<tenon::last_mile::exponential, key_tree>,
                    hybrid<tenon::last_mile::interpolation, tenon::in_flight<7>>) {
     constexpr u64 seed = 22;
     CAPTURE(seed);
@@ -207,6 +207,46 @@ TEST_CASE_TEMPLATE("options change how hybrid looks up, never what it finds", Po
             REQUIRE(index->lower_bound(asked[i]) == right);
             REQUIRE(found[i] == right);
         }
+    }
+}
+
+/// A batch of each size about the multiples of what goes together, of these keys and of such as lie beside them.
+template <class Index>
+void check_sizes(Index const& index, std::span<u64 const> keys, tenon::prng& random) {
+    std::vector<u64> asked, found;
+    for (std::size_t n = 0; n <= 300; n += n < 70 || n % 32 > 28 || n % 32 < 3 ? 1 : 13) {
+        asked.resize(n);
+        for (auto& k : asked) k = keys[random.below(keys.size())] + random.below(3) - 1;
+        if (n > 0) asked[random.below(n)] = random.below(2) == 0 ? 0 : ~u64{0};
+        found.assign(n + 1, 77);
+        index.batch(asked, std::span(found).first(n));
+        for (std::size_t i = 0; i < n; ++i) REQUIRE(found[i] == oracle(keys, asked[i]));
+        REQUIRE(found[n] == 77);
+    }
+}
+
+TEST_CASE("batches of every size find what single look-ups find, in nodes of every kind and by every way to them") {
+    constexpr u64 seed = 27;
+    CAPTURE(seed);
+    tenon::prng random(seed);
+    struct set {
+        char const* name;
+        std::size_t keys;
+        node_kind   kind;
+    };
+    for (auto const& s : {set{"uniform", 600'000, node_kind::bits}, set{"osm", 600'000, node_kind::words},
+                          set{"wiki", 600'000, node_kind::bits}, set{"adversarial", 600'000, node_kind::words},
+                          set{"zipf", 9'000'000, node_kind::fines}, set{"adversarial", 5'000'000, node_kind::words},
+                          set{"uniform", 20, node_kind::bits}, set{"uniform", 3, node_kind::bits}}) {
+        CAPTURE(std::string(s.name));
+        CAPTURE(s.keys);
+        auto const keys  = tenon::testing::key_set(s.name, s.keys, seed);
+        auto const index = hybrid<>::over(keys);
+        REQUIRE(index);
+        CHECK(index->stats().kind == s.kind);
+        check_sizes(*index, keys, random);
+        check_sizes(*tenon::static_tree<>::over(keys), keys, random);
+        check_sizes(*tenon::static_tree<tenon::compressed_separators>::over(keys), keys, random);
     }
 }
 

@@ -25,7 +25,7 @@ namespace tenon {
 ///             2^20 lines need 14 bits each, there are none, but a plain tree over the lines. router: a histogram of the nodes where one
 ///             level of it tells keys apart, else an implicit B+-tree.
 /// Options     in any order: radix_router (learned, the default) or key_tree (exact); a last_mile::... (simd_line; others search the
-///             one or two lines of keys with scalar instructions); in_flight<N> (64); huge_pages or cache_lines, where over()
+///             one or two lines of keys with scalar instructions); in_flight<N> (32); huge_pages or cache_lines, where over()
 ///             puts the model.
 /// Guarantee   lower_bound of every key, stored or absent. Duplicates anywhere; no key value is reserved; any number of keys.
 /// Cost        look-up: the router (cached), one node, one line of keys, sometimes the one behind it at the same time; no data-dependent branch
@@ -50,13 +50,13 @@ struct hybrid {
             (std::size_t{detail::hybrid_placement<Options>} + ... + 0) <= 1,
         "tenon::hybrid: an option is named twice; name one router, one last mile, one in_flight<N>, one placement");
     using recipe =
-        detail::hybrid_recipe<radix_router, tenon::last_mile::simd_line, in_flight<64>, huge_pages, Options...>;
+        detail::hybrid_recipe<radix_router, tenon::last_mile::simd_line, in_flight<32>, huge_pages, Options...>;
 
     using policy_axis                                = axis::ordered_index;
     using last_mile                                  = typename recipe::last_mile;
     using placement                                  = typename recipe::placement;
     static constexpr bool             learned_router = std::is_same_v<typename recipe::router, radix_router>;
-    static constexpr std::size_t      look_ups       = recipe::width::look_ups;  ///< of a batch, at once
+    static constexpr std::size_t      look_ups       = recipe::width::look_ups;  ///< of a batch, at one stage at once
     static constexpr std::string_view name           = learned_router ? "hybrid" : "hybrid<tree>";
     static constexpr node_kind        thresholds     = node_kind::bits;  ///< or as the keys ask for
 

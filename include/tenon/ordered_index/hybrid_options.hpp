@@ -12,11 +12,11 @@
 
 namespace tenon {
 
-/// How many look-ups of a batch are under way at once: more hide more of the memory's latency, until their lines no longer fit the
-/// nearest cache or the processor has no more of them to ask for.
+/// How many look-ups of a batch are at the same stage at once, while those before them are at later ones. More hide more of the memory's latency,
+/// until their lines no longer fit the nearest cache; a batch takes 230 bytes of stack for each.
 template <std::size_t N>
 struct in_flight {
-    static_assert(N >= 1 && N <= 1024, "tenon::in_flight: must lie between 1 and 1024; 64 is a good start");
+    static_assert(N >= 1 && N <= 256, "tenon::in_flight: must lie between 1 and 256; 32 is a good start");
     static constexpr std::size_t look_ups = N;
 };
 

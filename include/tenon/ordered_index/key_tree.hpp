@@ -95,9 +95,8 @@ public:
         if (levels_ == 6) return lower_of<6>(p);
         if (levels_ == 5) return lower_of<5>(p);
         if (levels_ == 4) return lower_of<4>(p);
-        std::uint64_t node = 0;
-        for (unsigned level = levels_; level > 0;) node = step(--level, node, p);
-        return node;
+        auto const first = bottom(p);
+        return first + less_of_eight(first, p);
     }
     /// The same. Precondition: levels() == Levels. Always inline: look-ups one behind the other overlap the better the fewer instructions each
     /// has.
@@ -110,17 +109,23 @@ public:
         return p == std::numeric_limits<std::uint64_t>::max() ? size_ : lower(p + 1);
     }
 
-    /// One level of lower(): from a node of `level`, counted from the bottom, to a node of the level below, from level 0 to the answer.
-    /// Callers that look up many keys take them through a level at a time.
-    std::uint64_t step(unsigned level, std::uint64_t node, std::uint64_t p) const noexcept {
-        return rank(level, node * fan_out, p);
+    /// One level of lower(), for callers that take many keys through a level at a time: from the node of `level`, counted from the bottom, that
+    /// begins at separator `first` of it to where its child in the level below begins. Precondition: 0 < level < levels().
+    std::uint64_t descend(unsigned level, std::uint64_t first, std::uint64_t p) const noexcept {
+        return (first + line_less(layers_[level] + first, p)) * fan_out;
     }
-    void prefetch_node(unsigned level, std::uint64_t node) const noexcept { prefetch(layers_[level] + node * fan_out); }
-    /// How many of the eight separators from `first` on are less than p. Precondition: first + 8 <= size().
+    /// Where the separators of a level begin.
+    std::uint64_t const* level(unsigned i) const noexcept { return layers_[i]; }
+    /// Where the node of the bottom level begins to which p leads.
+    std::uint64_t bottom(std::uint64_t p) const noexcept {
+        std::uint64_t first = 0;
+        for (unsigned level = levels_ - 1; level > 0; --level) first = descend(level, first, p);
+        return first;
+    }
+    /// How many of the eight separators from `first` on are less than p. Precondition: they lie in nodes of the bottom level.
     unsigned less_of_eight(std::uint64_t first, std::uint64_t p) const noexcept {
         return line_less(layers_[0] + first, p);
     }
-    void          prefetch_separators(std::uint64_t first) const noexcept { prefetch(layers_[0] + first); }
     std::uint64_t separator(std::uint64_t i) const noexcept { return layers_[0][i]; }
 
     /// Whether these are the bytes that put() writes for these separators, O(n).
@@ -169,10 +174,6 @@ private:
         return out;
     }
 
-    /// How many separators of a level are less, of which those before the node that begins at `first` are.
-    std::uint64_t rank(unsigned level, std::uint64_t first, std::uint64_t p) const noexcept {
-        return first + line_less(layers_[level] + first, p);
-    }
     /// lower() from the node of `Level` that begins at `first`. A fixed place saves the load of where the level is.
     template <unsigned Levels, unsigned Level>
     [[gnu::always_inline]] std::uint64_t below(std::uint64_t first, std::uint64_t p) const noexcept {

@@ -287,14 +287,14 @@ public:
         if (!out.has_nodes() && h.nodes != out.layout_.count())
             return fail(errc::corrupt, {"the position index says its keys have ", h.nodes, " lines, but they have ",
                                         out.layout_.count()});
-        out.whole_       = h.lead > 0 ? 1 : 0;
-        out.whole_end_   = (keys.size() + h.lead) / layout::line;
-        out.inner_       = out.whole_end_ > out.whole_ + 1 ? out.whole_end_ - out.whole_ - 1 : 0;
-        out.line_0_      = reinterpret_cast<std::uintptr_t>(keys.data()) - h.lead * sizeof(Key);
-        out.line_whole_  = out.line_0_ + out.whole_ * layout::line * sizeof(Key);
-        out.first_whole_ = out.whole_ * layout::line - h.lead;
-        out.whole_lines_ = out.whole_end_ > out.whole_ ? out.whole_end_ - out.whole_ : 0;
-        out.way_         = way_of(out.kind_, out.router_.entries() > 0 ? 0 : out.tree_.levels(), h.groups > 0);
+        out.whole_           = h.lead > 0 ? 1 : 0;
+        auto const whole_end = (keys.size() + h.lead) / layout::line;
+        out.inner_           = whole_end > out.whole_ + 1 ? whole_end - out.whole_ - 1 : 0;
+        out.line_0_          = reinterpret_cast<std::uintptr_t>(keys.data()) - h.lead * sizeof(Key);
+        out.line_whole_      = out.line_0_ + out.whole_ * layout::line * sizeof(Key);
+        out.first_whole_     = out.whole_ * layout::line - h.lead;
+        out.whole_lines_     = whole_end > out.whole_ ? whole_end - out.whole_ : 0;
+        out.way_             = way_of(out.kind_, out.router_.entries() > 0 ? 0 : out.tree_.levels(), h.groups > 0);
         return out;
     }
 
@@ -333,11 +333,15 @@ public:
         return {std::min(at, layout_.begin(from)), std::max(at, layout_.end(to)) + 1};
     }
 
-    /// out[i] = lower_bound(ks[i]), Policy::look_ups at a time so that their cache misses overlap. Precondition: out has room for ks.size().
+    /// out[i] = lower_bound(ks[i]). Keys go through the index in groups of Policy::look_ups, each group some stages behind the next, so that their
+    /// cache misses overlap. Precondition: out has room for ks.size().
     void batch(std::span<Key const> ks, std::span<std::uint64_t> out) const {
         expects(out.size() >= ks.size(), "tenon: batch needs an out with room for as many positions as there are keys");
-        for (std::size_t i = 0; i < ks.size(); i += width)
-            batch_some(ks.subspan(i, ks.size() - i < width ? ks.size() - i : width), out.data() + i);
+        if constexpr (may_have(node_kind::bits))
+            if (kind_ == node_kind::bits) return batch_in<node_kind::bits>(ks, out.data());
+        if constexpr (may_have(node_kind::fines))
+            if (kind_ == node_kind::fines) return batch_in<node_kind::fines>(ks, out.data());
+        if constexpr (may_have(node_kind::words)) batch_in<node_kind::words>(ks, out.data());
     }
 
     line_index_stats stats() const noexcept {
@@ -418,7 +422,8 @@ private:
     line_node const& group(std::uint64_t i) const noexcept {
         return *reinterpret_cast<line_node const*>(groups_ + i * sizeof(line_node));
     }
-    std::uint64_t groups() const noexcept { return (way_ & 0x80u) != 0 ? tree_.size() + 1 : 0; }
+    bool          has_groups() const noexcept { return (way_ & 0x80u) != 0; }
+    std::uint64_t groups() const noexcept { return has_groups() ? tree_.size() + 1 : 0; }
     /// The node to which a group leads. Hostile groups lead to any node.
     [[gnu::always_inline]] std::uint64_t under(std::uint64_t at, std::uint64_t p) const noexcept {
         return std::min(find_lines<node_kind::fines>(group(at), p).first, last_node_);
@@ -543,86 +548,167 @@ private:
         return checked(all ? in_second : in_first, k);
     }
 
-    void batch_some(std::span<Key const> ks, std::uint64_t* out) const {
-        std::array<std::uint64_t, width> p{}, at;
-        auto const                       m = ks.size();
-        for (std::size_t j = 0; j < m; ++j) p[j] = space_(ks[j]);
-        if (router_.entries() > 0) {
-            for (std::size_t j = 0; j < m; ++j) router_.prefetch_entry(p[j]);
-            for (std::size_t j = 0; j < m; ++j) {
-                at[j] = router_.first(p[j]);
-                if (at[j] != radix_router::ask_tree) tree_.prefetch_separators(at[j]);
-            }
-            for (std::size_t j = 0; j < m; ++j) {
-                at[j] = at[j] != radix_router::ask_tree ? at[j] + tree_.less_of_eight(at[j], p[j]) : tree_.lower(p[j]);
-                if (has_nodes()) prefetch(nodes_ + at[j] * sizeof(line_node));
-            }
-        } else {
-            at.fill(0);
-            for (unsigned level = tree_.levels() - 1; level > 0; --level) {
-                bool const far = level <= 2;  // levels above are cached
-                for (std::size_t j = 0; j < m; ++j) {
-                    at[j] = tree_.step(level, at[j], p[j]);
-                    if (far) tree_.prefetch_node(level - 1, at[j]);
-                }
-            }
-            auto const* const below = groups() > 0 ? groups_ : nodes_;
-            for (std::size_t j = 0; j < m; ++j) {
-                at[j] = tree_.step(0, at[j], p[j]);
-                if (has_nodes()) prefetch(below + at[j] * sizeof(line_node));
-            }
-            if (groups() > 0) {
-                for (std::size_t j = 0; j < m; ++j) {
-                    at[j] = under(at[j], p[j]);
-                    prefetch(nodes_ + at[j] * sizeof(line_node));
-                }
-            }
+    /// Keys of a batch that are at the same stage.
+    struct together {
+        std::span<Key const>             ks;
+        std::uint64_t*                   out;
+        std::array<std::uint64_t, width> p, at, second;  ///< at: a separator, then a node, then a line
+        std::array<std::size_t, width>   open;           ///< those whose second line has to be read
+        std::size_t                      left;           ///< how many these are
+    };
+
+    /// batch() in nodes of a kind. Each stage asks for what the next one reads, and the other groups pass meanwhile. What a stage stores may be
+    /// a member of this for all that a compiler knows, so members are read once a group.
+    template <node_kind Kind>
+    void batch_in(std::span<Key const> ks, std::uint64_t* out) const {
+        constexpr std::size_t             most_stages = 7;
+        std::array<together, most_stages> ring;
+        auto const                        groups = ks.size() / width + (ks.size() % width != 0 ? 1 : 0);
+        for (std::size_t i = 0; i < groups + most_stages - 1; ++i) {
+            std::size_t stage         = 0;
+            auto const  at_next_stage = [&](auto const& go) {
+                if (i - stage < groups) go(ring[(i - stage) % most_stages]);  // before the first, i - stage is huge
+                ++stage;
+            };
+            at_next_stage([&](together& g) {
+                auto const from = i * width;
+                g.ks            = ks.subspan(from, std::min(width, ks.size() - from));
+                g.out           = out + from;
+                to_separators(g);
+            });
+            if (far_level_1()) at_next_stage([&](together& g) { through_level(1, g); });
+            at_next_stage([&](together& g) { behind_separators<Kind>(g); });
+            if constexpr (Kind == node_kind::fines)
+                if (has_groups()) at_next_stage([&](together& g) { through_groups(g); });
+            if constexpr (Kind != node_kind::words) at_next_stage([&](together& g) { to_lines<Kind>(g); });
+            at_next_stage([&](together& g) { in_lines<Kind>(g); });
+            if constexpr (Kind != node_kind::words) at_next_stage([&](together& g) { in_second_lines(g); });
         }
-        if (!has_nodes()) {
-            for (std::size_t j = 0; j < m; ++j) prefetch_line(at[j]);
-            for (std::size_t j = 0; j < m; ++j) out[j] = finish_one(at[j], ks[j]);
-            return;
-        }
-        std::array<std::uint64_t, width> second;
-        for (std::size_t j = 0; j < m; ++j) {
-            auto const lines = lines_of(at[j], p[j]);
-            at[j] = lines.first, second[j] = lines.second;
-            prefetch_line(at[j]);
-        }
-        // A second line is read for those keys alone that the first one leaves open.
-        std::array<std::size_t, width> open{};
-        std::size_t                    left = 0;
-        for (std::size_t j = 0; j < m; ++j) {
-            if (at[j] - whole_ >= inner_ || second[j] >= whole_end_) [[unlikely]] {
-                out[j] = finish_at_edge({at[j], second[j]}, ks[j]);
-                continue;
-            }
-            auto const from = at[j] * layout::line;
-            auto const less = less_at(from, ks[j]);
-            bool const more = less == layout::line && second[j] != at[j];
-            out[j]          = checked(from + less - layout_.lead, ks[j]);
-            open[left]      = j;
-            left += more ? 1 : 0;
-            prefetch_line(more ? second[j] : at[j]);
-        }
-        for (std::size_t i = 0; i < left; ++i) out[open[i]] = finish_one(second[open[i]], ks[open[i]]);
     }
 
-    key_tree         tree_;
-    radix_router     router_;
-    std::byte const* groups_    = nullptr;
-    std::byte const* nodes_     = nullptr;
-    std::uint64_t    last_node_ = 0;  ///< its number; without nodes that of the last line
-    layout           layout_;
-    node_kind        kind_  = node_kind::words;
-    std::uint64_t    whole_ = 0, whole_end_ = 0;  ///< lines in [whole_, whole_end_) have all their keys
-    std::uint64_t    whole_lines_ = 0;            ///< how many these are
-    std::uint64_t    inner_       = 0;            ///< of them how many have another behind them
-    std::uintptr_t   line_0_      = 0;            ///< where line 0 is, or would be: lead keys before the first
-    std::uintptr_t   line_whole_  = 0;            ///< where line `whole_` is
-    std::uint64_t    first_whole_ = 0;            ///< the position of its first key
-    std::uint8_t     way_         = 0;
-    std::uint64_t    model_bytes_ = 0;
+    /// Whether a level of the tree is larger than the near caches keep.
+    bool is_far(unsigned level) const noexcept { return tree_.size() >> (3 * level) > (std::uint64_t{1} << 16); }
+    bool far_level_1() const noexcept { return router_.entries() == 0 && is_far(1); }
+
+    /// Each to the first of the eight separators to compare it with, in the bottom level or in one that is far.
+    void to_separators(together& g) const {
+        auto const m = g.ks.size();
+        for (std::size_t j = 0; j < m; ++j) g.p[j] = space_(g.ks[j]);
+        if (auto const router = router_; router.entries() > 0) {
+            auto const* const separators = tree_.level(0);
+            for (std::size_t j = 0; j < m; ++j) {
+                auto const first = router.first(g.p[j]);
+                g.at[j]          = first != radix_router::ask_tree ? first : tree_.bottom(g.p[j]);
+                prefetch(separators + g.at[j]);
+            }
+            return;
+        }
+        std::fill_n(g.at.begin(), m, std::uint64_t{0});
+        auto const last = far_level_1() ? 1u : 0u;
+        for (unsigned level = tree_.levels() - 1; level > last; --level) through_level(level, g);
+    }
+    void through_level(unsigned level, together& g) const {
+        auto const        m    = g.ks.size();
+        auto const* const here = tree_.level(level);
+        auto const* const next = tree_.level(level - 1);
+        auto const        go   = [&](std::size_t j) {
+            return g.at[j] = (g.at[j] + line_less(here + g.at[j], g.p[j])) * key_tree::fan_out;
+        };
+        if (is_far(level - 1))
+            for (std::size_t j = 0; j < m; ++j) prefetch(next + go(j));
+        else
+            for (std::size_t j = 0; j < m; ++j) go(j);
+    }
+    /// Each to its node, to the node over it, or, without nodes, to its line.
+    template <node_kind Kind>
+    void behind_separators(together& g) const {
+        constexpr std::size_t size       = Kind == node_kind::words ? layout::line * sizeof(Key) : sizeof(line_node);
+        auto const            m          = g.ks.size();
+        auto const* const     separators = tree_.level(0);
+        auto const* const     nodes      = has_groups() ? groups_ : nodes_;
+        auto const            next       = Kind == node_kind::words ? line_0_ : reinterpret_cast<std::uintptr_t>(nodes);
+        for (std::size_t j = 0; j < m; ++j) {
+            g.at[j] += line_less(separators + g.at[j], g.p[j]);
+            prefetch(reinterpret_cast<void const*>(next + g.at[j] * size));
+        }
+    }
+    void through_groups(together& g) const {
+        auto const        m     = g.ks.size();
+        auto const* const nodes = nodes_;
+        for (std::size_t j = 0; j < m; ++j) {
+            g.at[j] = under(g.at[j], g.p[j]);
+            prefetch(nodes + g.at[j] * sizeof(line_node));
+        }
+    }
+    template <node_kind Kind>
+    void to_lines(together& g) const {
+        auto const        m      = g.ks.size();
+        auto const* const nodes  = nodes_;
+        auto const        line_0 = line_0_;
+        auto const        ask    = [&](std::uint64_t line) {
+            prefetch(reinterpret_cast<void const*>(line_0 + line * layout::line * sizeof(Key)));
+        };
+        std::size_t j = 0;
+        if constexpr (Kind == node_kind::bits) {
+            for (; j + 8 <= m; j += 8) find_lines_of_eight(nodes, &g.p[j], &g.at[j], &g.second[j]);
+            for (std::size_t i = 0; i < j; ++i) ask(g.at[i]);  // faster than eight at a time
+        }
+        for (; j < m; ++j) {
+            auto const& node  = *reinterpret_cast<line_node const*>(nodes + g.at[j] * sizeof(line_node));
+            auto const  lines = find_lines<Kind>(node, g.p[j]);
+            g.at[j] = lines.first, g.second[j] = lines.second;
+            ask(lines.first);
+        }
+    }
+    /// The positions, but for keys that the first line leaves open.
+    template <node_kind Kind>
+    void in_lines(together& g) const {
+        auto const  m     = g.ks.size();
+        auto const  whole = whole_, whole_lines = whole_lines_, line_0 = line_0_, lead = layout_.lead;
+        std::size_t left = 0;
+        for (std::size_t j = 0; j < m; ++j) {
+            auto const line   = g.at[j];
+            auto const second = Kind == node_kind::words ? line : g.second[j];
+            if (line - whole >= whole_lines) [[unlikely]] {
+                g.out[j] = finish_at_edge({line, second}, g.ks[j]);
+                continue;
+            }
+            auto const from = line * layout::line;
+            auto const less = less_in(reinterpret_cast<Key const*>(line_0 + from * sizeof(Key)), g.ks[j]);
+            g.out[j]        = checked(from + less - lead, g.ks[j]);
+            if constexpr (Kind == node_kind::bits) {  // a branch would be guessed wrong for many
+                g.open[left] = j;
+                left += (less / layout::line) & (second != line ? 1u : 0u);
+            } else if (Kind == node_kind::fines && second != line) [[unlikely]] {
+                g.open[left] = j;
+                left += less / layout::line;
+            }
+        }
+        g.left = left;
+        for (std::size_t i = 0; i < left; ++i) prefetch_line(g.second[g.open[i]]);
+    }
+    void in_second_lines(together& g) const {
+        for (std::size_t i = 0; i < g.left; ++i) {
+            auto const j = g.open[i];
+            g.out[j]     = finish_one(g.second[j], g.ks[j]);
+        }
+    }
+
+    key_tree                             tree_;
+    radix_router                         router_;
+    std::byte const*                     groups_    = nullptr;
+    std::byte const*                     nodes_     = nullptr;
+    std::uint64_t                        last_node_ = 0;  ///< its number; without nodes that of the last line
+    layout                               layout_;
+    node_kind                            kind_        = node_kind::words;
+    std::uint64_t                        whole_       = 0;  ///< the first line that has all its keys
+    std::uint64_t                        whole_lines_ = 0;  ///< how many lines from there on have
+    std::uint64_t                        inner_       = 0;  ///< of them how many have another behind them
+    std::uintptr_t                       line_0_     = 0;  ///< where line 0 is, or would be: lead keys before the first
+    std::uintptr_t                       line_whole_ = 0;  ///< where line `whole_` is
+    std::uint64_t                        first_whole_ = 0;  ///< the position of its first key
+    std::uint8_t                         way_         = 0;
+    std::uint64_t                        model_bytes_ = 0;
     [[no_unique_address]] key_space<Key> space_;
 };
 

@@ -13,7 +13,7 @@
 #include <type_traits>
 #include <utility>
 
-#if defined(__AVX512VBMI__) || defined(__BMI2__)
+#if defined(__AVX512VBMI__) || defined(__AVX512VPOPCNTDQ__) || defined(__BMI2__)
 #include <immintrin.h>
 #endif
 
@@ -196,6 +196,49 @@ inline line_pair find_lines(line_node const& node, std::uint64_t p) noexcept {
     }
     auto const line = node.start(Kind) + detail::node_words_less(node, p);
     return {line, line};
+}
+
+/// find_lines() for eight p at once, in the nodes of an index of bits that `at` numbers: at[i] becomes the first line of p[i], second[i] the second.
+inline void find_lines_of_eight(std::byte const* nodes, std::uint64_t const* p, std::uint64_t* at,
+                                std::uint64_t* second) noexcept {
+#if defined(__AVX512VBMI2__) && defined(__AVX512VPOPCNTDQ__)
+    constexpr __mmask8 all    = 0xff;  // without a mask GCC 12 warns of what its header leaves undefined
+    auto const         each   = [](long long i) { return _mm512_set1_epi64(i); };
+    auto const         gather = [](__m512i from, std::byte const* base) {
+        return _mm512_mask_i64gather_epi64(_mm512_setzero_si512(), all, from, base, 1);
+    };
+    auto const offset = _mm512_maskz_slli_epi64(all, _mm512_loadu_si512(at), 6);
+    auto const meta = gather(offset, nodes), head = gather(offset, nodes + 8);
+    auto const scale = _mm512_and_si512(_mm512_maskz_srli_epi64(all, meta, 6), each(0x3ff));
+    auto const near  = _mm512_and_si512(
+        _mm512_sub_epi64(_mm512_maskz_rorv_epi64(all, _mm512_loadu_si512(p), meta), head), each(0xffff));
+    auto const bucket = _mm512_maskz_srli_epi64(all, _mm512_maskz_mul_epu32(all, near, scale), 16);
+    auto const word   = _mm512_and_si512(_mm512_maskz_srli_epi64(all, bucket, 3), each(0x38));  // times 8
+    auto const bits   = gather(_mm512_add_epi64(offset, word), nodes + 16);
+    auto const from   = _mm512_maskz_sllv_epi64(all, bits, _mm512_and_si512(bucket, each(63)));
+    auto const more   = _mm512_maskz_srli_epi64(all, from, 63);
+    auto const up_to =
+        _mm512_and_si512(_mm512_maskz_srlv_epi64(all, head, _mm512_add_epi64(word, each(16))), each(0xff));
+    auto const lines =
+        _mm512_sub_epi64(_mm512_add_epi64(_mm512_maskz_srli_epi64(all, meta, 16), up_to), _mm512_popcnt_epi64(from));
+    _mm512_storeu_si512(at, lines);
+    _mm512_storeu_si512(second, _mm512_add_epi64(lines, more));
+    if (unsigned words = _mm512_testn_epi64_mask(scale, scale); words != 0) [[unlikely]] {
+        std::array<std::uint64_t, 8> offsets;
+        _mm512_storeu_si512(offsets.data(), offset);
+        for (; words != 0; words &= words - 1) {
+            auto const  i    = static_cast<std::size_t>(std::countr_zero(words));
+            auto const& node = *reinterpret_cast<line_node const*>(nodes + offsets[i]);
+            at[i] = second[i] = node.start(node_kind::bits) + detail::node_words_less(node, p[i]);
+        }
+    }
+#else
+    for (std::size_t i = 0; i < 8; ++i) {
+        auto const& node  = *reinterpret_cast<line_node const*>(nodes + at[i] * sizeof(line_node));
+        auto const  lines = find_lines<node_kind::bits>(node, p[i]);
+        at[i] = lines.first, second[i] = lines.second;
+    }
+#endif
 }
 
 }  // namespace TENON_SIMD_FLAGS

@@ -80,7 +80,6 @@ public:
         auto const entry = entries_[bin(p)];
         return entry <= last_ ? entry : ask_tree;  // a crowded entry is greater than all others
     }
-    void                           prefetch_entry(std::uint64_t p) const noexcept { prefetch(entries_ + bin(p)); }
     static constexpr std::uint64_t ask_tree = ~std::uint64_t{0};
 
     /// Whether these are the bytes that put() writes.

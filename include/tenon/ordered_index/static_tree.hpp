@@ -43,7 +43,7 @@ struct static_tree {
         std::is_same_v<Separators, exact_separators> ? "static_tree<exact>" : "static_tree<compressed>";
     using last_mile                             = tenon::last_mile::simd_line;
     static constexpr bool        learned_router = false;
-    static constexpr std::size_t look_ups       = 64;  ///< of a batch, at once
+    static constexpr std::size_t look_ups       = 32;  ///< of a batch, at one stage at once
     static constexpr node_kind   thresholds =
         std::is_same_v<Separators, exact_separators> ? node_kind::words : node_kind::fines;
 
