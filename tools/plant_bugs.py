@@ -228,7 +228,7 @@ BUGS = {
         ("groups below four levels are gone through as of five", "return by_groups<4>(p, k);", "return PLANTED ? by_groups<5>(p, k) : by_groups<4>(p, k);"),
         ("hostile groups lead anywhere", "return std::min(find_lines<node_kind::fines>(group(at), p).first, last_node_);", "return PLANTED ? find_lines<node_kind::fines>(group(at), p).first : std::min(find_lines<node_kind::fines>(group(at), p).first, last_node_);"),
         ("separators leave out what a node cannot place", "separators.push_back(from > before + 1 ? from - 1 : before);", "separators.push_back(!PLANTED && from > before + 1 ? from - 1 : before);"),
-        ("batch passes groups by", "g.at[j] = under(g.at[j], g.p[j]);", "g.at[j] = PLANTED ? g.at[j] : under(g.at[j], g.p[j]);"),
+        ("batch passes groups by", "find_lines<node_kind::fines>(group, g.p[j]).first, last);", "PLANTED ? g.at[j] : find_lines<node_kind::fines>(group, g.p[j]).first, last);"),
         ("nodes are asked for what they cannot place", "to    = kind == node_kind::fines ? line_node_builder::reach(out.nodes.back(), last()).second : 0;", "to    = kind == node_kind::fines ? PLANTED ? ~std::uint64_t{0} : line_node_builder::reach(out.nodes.back(), last()).second : 0;"),
         ("nodes before lines left out are asked up to the next key", "if (start < lines_) to = start == behind &&", "if (start < lines_) to = (PLANTED || start == behind) &&"),
         ("a line may have no other behind it", "if (line >= inner_) [[unlikely]]", "if (line >= inner_ + (PLANTED ? 1 : 0)) [[unlikely]]"),

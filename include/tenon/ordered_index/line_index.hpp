@@ -634,9 +634,12 @@ private:
     }
     void through_groups(together& g) const {
         auto const        m     = g.ks.size();
+        auto const        last  = last_node_;  // hostile groups lead to any node
+        auto const* const above = groups_;
         auto const* const nodes = nodes_;
         for (std::size_t j = 0; j < m; ++j) {
-            g.at[j] = under(g.at[j], g.p[j]);
+            auto const& group = *reinterpret_cast<line_node const*>(above + g.at[j] * sizeof(line_node));
+            g.at[j]           = std::min(find_lines<node_kind::fines>(group, g.p[j]).first, last);
             prefetch(nodes + g.at[j] * sizeof(line_node));
         }
     }
