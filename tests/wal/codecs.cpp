@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -89,6 +90,26 @@ TEST_CASE("what does not get shorter is stored as it is, and a log of plain reco
         return result<void>{};
     }));
     CHECK(n == 500);
+}
+
+TEST_CASE("short records stay as they are, and a stored size that is not the record's is refused") {
+    byte_vector const same(100, std::byte{'e'});
+    byte_vector       stored, out;
+    CHECK_FALSE(codec::encode(byte_view(same).first(63), stored));
+    REQUIRE(codec::encode(same, stored));
+    REQUIRE(codec::decode(stored, out));
+    CHECK(out == same);
+    int refused = 0;
+    for (std::size_t at = 1; at < stored.size(); ++at)
+        for (int more : {1, 255}) {
+            CAPTURE(at);
+            auto bad = stored;
+            bad[at]  = static_cast<std::byte>(std::to_integer<int>(bad[at]) + more);
+            byte_vector fresh;
+            if (auto const done = codec::decode(bad, fresh); done) CHECK(fresh.size() == same.size());
+            else ++refused;
+        }
+    CHECK(refused > 0);
 }
 
 TEST_CASE("the record of another codec is refused with both numbers") {
