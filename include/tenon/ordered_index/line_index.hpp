@@ -557,33 +557,47 @@ private:
         std::size_t                      left;           ///< how many these are
     };
 
-    /// batch() in nodes of a kind. Each stage asks for what the next one reads, and the other groups pass meanwhile. What a stage stores may be
-    /// a member of this for all that a compiler knows, so members are read once a group.
+    /// batch() in nodes of a kind. Each stage asks for what the next one reads, and other groups pass meanwhile: those behind it, each at a stage
+    /// of its own, or, where nodes take longer than memory, one beside it. What a stage stores may be a member of this for all that a
+    /// compiler knows, so members are read once a group.
     template <node_kind Kind>
     void batch_in(std::span<Key const> ks, std::uint64_t* out) const {
-        constexpr std::size_t             most_stages = 7;
-        std::array<together, most_stages> ring;
+        constexpr std::size_t             most_groups = 7;  // stages there are at most
+        std::array<together, most_groups> ring;
         auto const                        groups = ks.size() / width + (ks.size() % width != 0 ? 1 : 0);
-        for (std::size_t i = 0; i < groups + most_stages - 1; ++i) {
-            std::size_t stage         = 0;
-            auto const  at_next_stage = [&](auto const& go) {
-                if (i - stage < groups) go(ring[(i - stage) % most_stages]);  // before the first, i - stage is huge
-                ++stage;
-            };
-            at_next_stage([&](together& g) {
-                auto const from = i * width;
-                g.ks            = ks.subspan(from, std::min(width, ks.size() - from));
-                g.out           = out + from;
-                to_separators(g);
-            });
-            if (far_level_1()) at_next_stage([&](together& g) { through_level(1, g); });
-            at_next_stage([&](together& g) { behind_separators<Kind>(g); });
-            if constexpr (Kind == node_kind::fines)
-                if (has_groups()) at_next_stage([&](together& g) { through_groups(g); });
-            if constexpr (Kind != node_kind::words) at_next_stage([&](together& g) { to_lines<Kind>(g); });
-            at_next_stage([&](together& g) { in_lines<Kind>(g); });
-            if constexpr (Kind != node_kind::words) at_next_stage([&](together& g) { in_second_lines(g); });
+        auto const                        begin  = [&](together& g, std::size_t i) {
+            g.ks  = ks.subspan(i * width, std::min(width, ks.size() - i * width));
+            g.out = out + i * width;
+        };
+        if constexpr (Kind == node_kind::fines) {
+            for (std::size_t i = 0; i < groups; i += 2) {
+                auto const n = std::min<std::size_t>(2, groups - i);
+                for (std::size_t g = 0; g < n; ++g) begin(ring[g], i + g);
+                each_stage<Kind>([&](auto const& go) {
+                    for (std::size_t g = 0; g < n; ++g) go(ring[g]);
+                });
+            }
+        } else {
+            for (std::size_t i = 0; i < groups + most_groups - 1; ++i) {
+                if (i < groups) begin(ring[i % most_groups], i);
+                std::size_t stage = 0;
+                each_stage<Kind>([&](auto const& go) {
+                    if (i - stage < groups) go(ring[(i - stage) % most_groups]);  // before the first, i - stage is huge
+                    ++stage;
+                });
+            }
         }
+    }
+    template <node_kind Kind, class Take>
+    [[gnu::always_inline]] void each_stage(Take const& take) const {
+        take([&](together& g) { to_separators(g); });
+        if (far_level_1()) take([&](together& g) { through_level(1, g); });
+        take([&](together& g) { behind_separators<Kind>(g); });
+        if constexpr (Kind == node_kind::fines)
+            if (has_groups()) take([&](together& g) { through_groups(g); });
+        if constexpr (Kind != node_kind::words) take([&](together& g) { to_lines<Kind>(g); });
+        take([&](together& g) { in_lines<Kind>(g); });
+        if constexpr (Kind != node_kind::words) take([&](together& g) { in_second_lines(g); });
     }
 
     /// Whether a level of the tree is larger than the near caches keep.
