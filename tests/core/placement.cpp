@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tenon/core/placement.hpp"
+#include "tenon/core/cleared_pages.hpp"
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <limits>
 #include <new>
+#include <thread>
 #include <vector>
 
 using namespace tenon;
@@ -46,4 +49,25 @@ TEST_CASE("memory on cache lines is aligned, ours alone, and of no size that wra
 
 TEST_CASE("memory on huge pages is aligned, ours alone, and of no size that wraps") {
     holds_what_is_written<huge_pages>(huge_page_size);
+}
+
+TEST_CASE("who shares cleared pages may begin them and take them at once") {
+    for (int round = 0; round < 50; ++round) {
+        cleared_pages            pages(2);
+        std::atomic<int>         about{0}, taken{0};
+        std::vector<std::thread> threads;
+        for (int t = 0; t < 4; ++t)
+            threads.emplace_back([&] {
+                ++about;
+                while (about < 4) {}
+                pages.start();
+                if (auto* const page = pages.take()) {
+                    page[0] = std::byte{1};
+                    ++taken;
+                    huge_pages::deallocate(page, huge_page_size);
+                }
+            });
+        for (auto& t : threads) t.join();
+        CHECK(pages.taken() == static_cast<std::size_t>(taken));
+    }
 }

@@ -6,17 +6,7 @@
 #include <cstdlib>
 #include <new>
 
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
-
 heap_switch heap;
-
-#if defined(__GLIBC__)
-// A sweep makes and drops hundreds of thousands of small databases: without this the heap shrinks and grows for each.
-[[maybe_unused]] static bool const keeps_memory =
-    ::mallopt(M_TRIM_THRESHOLD, 512 << 20) == 1 && ::mallopt(M_MMAP_THRESHOLD, 64 << 20) == 1;
-#endif
 
 namespace {
 void* take(std::size_t n, std::size_t align) noexcept {

@@ -17,6 +17,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -166,6 +168,40 @@ TEST_CASE("a transaction that is too old reads nothing and commits nothing") {
     CHECK(young.commit());
     model[2] = "young";
     CHECK(sees(db->snapshot(), model));
+}
+
+TEST_CASE("snapshots that expire while they are taken say so, and the others see what was committed") {
+    world files;
+    auto  o                                 = options_of(files);
+    o.snapshot_limit_ns                     = 5 * second;
+    auto                                 db = tenon::open<notes_db>("notes", o);
+    tenon::prng                          random(1);
+    std::map<std::uint64_t, std::string> model;
+    replace(*db, random, ids, model);
+    std::atomic<bool>        over{false};
+    std::atomic<int>         wrong{0}, seen{0}, running{0};
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 3; ++t)
+        threads.emplace_back([&, t] {
+            ++running;
+            while (!over) {
+                auto const got = t == 0 ? db->begin().get<note>(1) : db->snapshot().get<note>(1);
+                wrong += got ? !got->has_value() : got.error().kind != tenon::errc::expired;
+                seen += got.has_value();
+            }
+        });
+    while (running < 3) std::this_thread::yield();
+    for (int round = 0; round < 400; ++round) {
+        auto tx = db->begin();
+        REQUIRE(tx.upsert(note{1, "new"}));
+        REQUIRE(tx.commit());
+        *files.base().clock += 6 * second;  // all that are open are too old
+        REQUIRE(db->flush());
+    }
+    over = true;
+    for (auto& t : threads) t.join();
+    CHECK(wrong == 0);
+    CHECK(seen > 0);
 }
 
 TEST_CASE("a read-only opener sees the last root and the log behind it, while the writer goes on") {

@@ -688,16 +688,15 @@ TEST_CASE("a large learned map takes every chunk of blocks and of nodes from cle
     auto const                               settled = [&] {
         while (pages.ready() < 2) std::this_thread::yield();
     };
+    first.take_pages_from(&pages);
     for (int half = 0; half < 2; ++half) {
         CAPTURE(half);
-        map->take_pages_from(&pages);
         for (std::uint64_t i = 0; i < 1'000; ++i) map->try_emplace(i, std::uint8_t{1});
         CHECK(pages.taken() == 0);
         CHECK(pages.ready() == 0);  // not begun: there was little
         if (half == 0) {
             other = std::move(first);
-            first.take_pages_from(nullptr);
-            map = &other;
+            map   = &other;
         }
     }
     swap(first, other);
@@ -722,25 +721,15 @@ TEST_CASE("a large learned map takes every chunk of blocks and of nodes from cle
     check_valid(*map);
 }
 
-TEST_CASE(
-    "a learned map on cleared pages agrees with std::map whatever they hold, and when their source ends before it") {
+TEST_CASE("a learned map on cleared pages agrees with std::map, and when their source ends before it") {
     constexpr std::uint64_t seed = 19;
     CAPTURE(seed);
     prng                                      random(seed);
     std::map<std::uint64_t, std::uint64_t>    model;
-    std::vector<std::byte*>                   dirty;
     auto                                      pages = std::make_unique<cleared_pages>(4);
     learned_map<std::uint64_t, std::uint64_t> map;
     learned_map<std::uint64_t, std::string>   wide;  // blocks that do not fill a page to its end
     pages->start();
-    for (auto* p = pages->take(); dirty.size() < 2; p = pages->take()) {
-        if (p == nullptr) std::this_thread::yield();
-        else dirty.push_back(p);
-    }
-    for (auto* p : dirty) {  // so that the system may give them out again as they are
-        std::fill_n(p, huge_page_size, std::byte{0xa5});
-        huge_pages::deallocate(p, huge_page_size);
-    }
     map.take_pages_from(pages.get());
     wide.take_pages_from(pages.get());
     auto const change = [&](int n) {
@@ -756,7 +745,7 @@ TEST_CASE(
         }
     };
     change(300'000);
-    CHECK(pages->taken() > dirty.size());
+    CHECK(pages->taken() > 0);
     check_same(map, model);
     map.take_pages_from(nullptr);
     wide.take_pages_from(nullptr);

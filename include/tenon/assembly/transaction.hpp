@@ -193,9 +193,7 @@ private:
         });
         bool const          first = own_->writes.template table<T>() == nullptr;
         own_->writes.template add<T>(key, record, tombstone);
-        if (first)
-            if (auto const in = this->pinned_.state.enter())
-                std::get<T>(this->readers_) = this->template make_reader<T>();
+        if (first) std::get<T>(this->readers_) = this->template make_reader<T>();
         in_part.done();
     }
     template <class Row>

@@ -265,7 +265,9 @@ protected:
     table_reader<table_at<T>, store> make_reader() const {
         memtable<table_at<T>> const* own = nullptr;
         if (writes_ != nullptr) own = writes_->template table<T>();
-        return {std::get<T>(pinned_.state.get()), own, pinned_.at, trace_};
+        static table_state<table_at<T>, store> const nothing{};  // of a snapshot that has expired; who reads is told so
+        auto const                                   in = pinned_.state.enter();
+        return {in ? std::get<T>(pinned_.state.get()) : nothing, own, pinned_.at, trace_};
     }
     template <std::size_t... T>
     auto make_readers(std::index_sequence<T...>) const {

@@ -21,7 +21,7 @@ namespace tenon {
 ///
 /// Cost        `ahead` pages of 2 MiB that nobody takes yet, from start() on; given back at the end.
 /// Errors      none: without memory, or a thread, nothing is ready, and who needs a page takes it from the system.
-/// Threads     take is for one at a time.
+/// Threads     start, take, ready and taken may be called concurrently; keep and stop by one thread, stop when nobody else comes any more.
 class cleared_pages {
 public:
     static constexpr std::size_t most = 16;
@@ -34,6 +34,7 @@ public:
 
     /// Begins to clear; doing it again changes nothing.
     [[gnu::cold]] void start() noexcept {
+        std::lock_guard const hold(mutex_);
         if (!thread_.joinable()) try {
                 thread_ = std::thread([this] { run(); });
             } catch (std::exception const&) {}

@@ -12,7 +12,8 @@
 namespace tenon::detail {
 
 /// combining - work under a mutex, handed to its owner by who would wait: one turn at the mutex serves all who came meanwhile, with what the
-///             work needs in the caches of one processor, and nobody is woken to do a microsecond's work.
+///             work needs in the caches of one processor. Who still tries is served without a switch of threads; who has gone to sleep is
+///             woken to see that it was served.
 ///
 /// Guarantee   run() returns when serve(request) has returned, on this thread or another one, under the mutex; each request is served once.
 ///             What came before a request was pushed is seen by its serve, what serve did is seen when run() returns.
@@ -29,7 +30,7 @@ public:
         std::atomic<bool> served_{false};
     };
 
-    /// serve(Request&) noexcept. All calls for one mutex give the same kind of request.
+    /// serve(Request&) noexcept. All calls for one mutex give the same kind of request. Precondition: its lock and try_lock do not throw.
     template <class Mutex, class Request, class Serve>
     void run(Mutex& mutex, Request& mine, Serve serve) {
         request& r = mine;

@@ -12,7 +12,7 @@
 
 namespace tenon {
 
-/// How many look-ups of a batch are at the same stage at once, while those before them are at later ones. More hide more of the memory's latency,
+/// How many look-ups of a batch are at the same stage at once, while others are at other stages or beside them. More hide more of the memory's latency,
 /// until their lines no longer fit the nearest cache; a batch takes 230 bytes of stack for each.
 template <std::size_t N>
 struct in_flight {

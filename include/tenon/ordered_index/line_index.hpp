@@ -333,7 +333,7 @@ public:
         return {std::min(at, layout_.begin(from)), std::max(at, layout_.end(to)) + 1};
     }
 
-    /// out[i] = lower_bound(ks[i]). Keys go through the index in groups of Policy::look_ups, each group some stages behind the next, so that their
+    /// out[i] = lower_bound(ks[i]). Keys go through the index in groups of Policy::look_ups, each group some stages behind the next or beside it, so that their
     /// cache misses overlap. Precondition: out has room for ks.size().
     void batch(std::span<Key const> ks, std::span<std::uint64_t> out) const {
         expects(out.size() >= ks.size(), "tenon: batch needs an out with room for as many positions as there are keys");

@@ -189,8 +189,9 @@ public:
         tree_.reserve(n);
     }
     /// A large map takes huge pages from `ready` where it has some: no insertion then waits for the system to clear one. It must live as
-    /// long as keys are inserted, or until another one or nullptr is named; it goes along when a map is moved or swapped, not when one is
-    /// copied. The pages that were taken are the map's own.
+    /// long as keys are inserted or memory is reserved, or until another one or nullptr is named. A map has the source of the one that it was
+    /// moved from or swapped with; a copy has none, nor has what a map without one is assigned to. The pages that were taken are the map's own.
+    /// Several maps may share a source, each in a thread of its own.
     void take_pages_from(cleared_pages* ready) noexcept
     requires(detail::learned_memory<Allocator>::standard)
     {
