@@ -53,6 +53,13 @@ notes_db::options options_of(world files) {
     return o;
 }
 
+/// Snapshots may be taken back after five seconds.
+notes_db::options expiring(world files) {
+    auto o              = options_of(files);
+    o.snapshot_limit_ns = 5 * second;
+    return o;
+}
+
 constexpr std::uint64_t ids = 2'000;
 
 /// Replaces `count` notes in one commit. What they hold then is in `model`.
@@ -149,10 +156,8 @@ TEST_CASE("a reader of sixty seconds under writes: the file stays within a tenth
 }
 
 TEST_CASE("a transaction that is too old reads nothing and commits nothing") {
-    world files;
-    auto  o                                 = options_of(files);
-    o.snapshot_limit_ns                     = 5 * second;
-    auto                                 db = tenon::open<notes_db>("notes", o);
+    world                                files;
+    auto                                 db = tenon::open<notes_db>("notes", expiring(files));
     tenon::prng                          random(1);
     std::map<std::uint64_t, std::string> model;
     replace(*db, random, ids, model);
@@ -171,10 +176,8 @@ TEST_CASE("a transaction that is too old reads nothing and commits nothing") {
 }
 
 TEST_CASE("snapshots that expire while they are taken say so, and the others see what was committed") {
-    world files;
-    auto  o                                 = options_of(files);
-    o.snapshot_limit_ns                     = 5 * second;
-    auto                                 db = tenon::open<notes_db>("notes", o);
+    world                                files;
+    auto                                 db = tenon::open<notes_db>("notes", expiring(files));
     tenon::prng                          random(1);
     std::map<std::uint64_t, std::string> model;
     replace(*db, random, ids, model);
