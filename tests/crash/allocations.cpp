@@ -4,12 +4,15 @@
 #include "small_database.hpp"
 
 #include "tenon/concurrency/mvcc.hpp"
+#include "tenon/file/memory.hpp"
 #include "tenon/file/posix.hpp"
 #include "tenon/page_store/mmap.hpp"
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <atomic>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <new>
@@ -375,4 +378,61 @@ TEST_CASE("a helper whose memory runs out writes when there is some again") {
             if (heap.struck == 0 || n == 60) break;
         }
     CHECK(struck > 20);
+}
+
+namespace {
+struct shared_db : tenon::database<trips, tenon::memory_files, tenon::checksummed<tenon::file_store<4096>>,
+                                   tenon::segmented_wal<>, tenon::mvcc<>, tenon::inline_work> {
+    using database::database;
+};
+}  // namespace
+
+TEST_CASE("memory that runs out in one of many threads that commit is told to the one whose commit it was") {
+    constexpr std::uint32_t of_each = 40;
+    std::uint64_t           struck  = 0;
+    for (std::uint64_t round = 1; round <= 150; ++round) {
+        CAPTURE(round);
+        shared_db::options           o;
+        std::array<std::uint32_t, 4> done{};     // the last commit that each thread was told is there
+        std::array<bool, 4>          stopped{};  // at the next one, with an error or an exception
+        {
+            auto db = tenon::open<shared_db>("db", o);
+            REQUIRE(db);
+            std::atomic<bool>        go{false};
+            std::vector<std::thread> threads;
+            for (std::uint32_t t = 0; t < 4; ++t)
+                threads.emplace_back([&, t] {
+                    while (!go) {}
+                    for (std::uint32_t n = 1; n <= of_each && !stopped[t]; ++n) {
+                        try {
+                            auto tx    = db->begin();
+                            stopped[t] = !tx.upsert(trip{"line", t, n}) || !tx.commit();
+                        } catch (std::bad_alloc const&) { stopped[t] = true; }
+                        if (!stopped[t]) done[t] = n;
+                    }
+                });
+            heap.count = heap.struck = 0;
+            heap.fails               = 100 + round * 37 % 1500;
+            heap.lasting             = false;
+            heap.on                  = true;
+            go                       = true;
+            for (auto& t : threads) t.join();
+            heap.on    = false;
+            heap.fails = 0;
+            struck += heap.struck;
+        }
+        auto db = tenon::open<shared_db>("db", o);
+        REQUIRE_MESSAGE(db, db.error().message);
+        auto const seen = db->snapshot();
+        for (std::uint32_t t = 0; t < 4; ++t) {
+            CAPTURE(t);
+            auto const row = seen.get<trip>(std::string("line"), t);
+            REQUIRE(row);
+            auto const last = *row ? static_cast<std::uint32_t>((*row)->from) : 0;
+            CHECK(last >= done[t]);
+            CHECK(last <= done[t] + (stopped[t] ? 1 : 0));
+            CHECK((stopped[t] || done[t] == of_each));
+        }
+    }
+    CHECK(struck > 100);
 }
