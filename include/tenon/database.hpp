@@ -6,8 +6,11 @@
 #include "tenon/assembly/transaction.hpp"
 #include "tenon/assembly/verify.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 
 namespace tenon {
@@ -74,15 +77,18 @@ result<Db> open(std::string path, typename Db::options options = {}) {
     return Db(std::move(*e));
 }
 
-/// Runs `work(transaction&) -> result<void>` and commits, again and again while commits conflict, `attempts` times at most.
+/// Runs `work(transaction&) -> result<void>` and commits, again and again while commits conflict, `attempts` times at most. It waits in
+/// between, longer each time and at last for 1 ms: the commit that was in the way may still be on its way to the disk.
 /// The timestamp of the commit, or the error of work or of the last attempt.
 template <class Db, class Work>
 result<timestamp> retry(Db& db, Work work, int attempts = 100) {
-    for (;;) {
+    using std::chrono::microseconds;
+    for (microseconds wait(0);; wait = std::min(2 * wait + microseconds(1), microseconds(1000))) {
         auto tx = db.begin();
         if (result<void> done = work(tx); !done) return fail(std::move(done).error());
         auto committed = tx.commit();
         if (committed || committed.error().kind != errc::conflict || --attempts <= 0) return committed;
+        std::this_thread::sleep_for(wait);
     }
 }
 

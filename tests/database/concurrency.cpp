@@ -160,7 +160,7 @@ TEST_CASE("increments by four threads are all there: none is lost, none is count
                             if (!row) return tenon::fail(row.error());
                             return tx.upsert(account{1, *row ? (*row)->balance + 1 : 1});
                         },
-                        100'000))
+                        20'000))
                     ++failed;
         });
     for (auto& t : team) t.join();
