@@ -333,8 +333,8 @@ public:
         return {std::min(at, layout_.begin(from)), std::max(at, layout_.end(to)) + 1};
     }
 
-    /// out[i] = lower_bound(ks[i]). Keys go through the index in groups of Policy::look_ups, each group some stages behind the next or beside it, so that their
-    /// cache misses overlap. Precondition: out has room for ks.size().
+    /// out[i] = lower_bound(ks[i]). Keys go through the index in groups of Policy::look_ups, each group some stages behind the next or beside
+    /// it, so that their cache misses overlap. Precondition: out has room for ks.size().
     void batch(std::span<Key const> ks, std::span<std::uint64_t> out) const {
         expects(out.size() >= ks.size(), "tenon: batch needs an out with room for as many positions as there are keys");
         if constexpr (may_have(node_kind::bits))
@@ -562,7 +562,7 @@ private:
     /// compiler knows, so members are read once a group.
     template <node_kind Kind>
     void batch_in(std::span<Key const> ks, std::uint64_t* out) const {
-        constexpr std::size_t             most_groups = 7;  // stages there are at most
+        constexpr std::size_t most_groups = Kind == node_kind::fines ? 2 : 7;  // 7: stages there are at most
         std::array<together, most_groups> ring;
         auto const                        groups = ks.size() / width + (ks.size() % width != 0 ? 1 : 0);
         auto const                        begin  = [&](together& g, std::size_t i) {
@@ -570,8 +570,8 @@ private:
             g.out = out + i * width;
         };
         if constexpr (Kind == node_kind::fines) {
-            for (std::size_t i = 0; i < groups; i += 2) {
-                auto const n = std::min<std::size_t>(2, groups - i);
+            for (std::size_t i = 0; i < groups; i += most_groups) {
+                auto const n = std::min(most_groups, groups - i);
                 for (std::size_t g = 0; g < n; ++g) begin(ring[g], i + g);
                 each_stage<Kind>([&](auto const& go) {
                     for (std::size_t g = 0; g < n; ++g) go(ring[g]);
