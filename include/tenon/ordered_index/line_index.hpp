@@ -301,27 +301,30 @@ public:
     /// Inlined as far as the usual ways go: look-ups in a loop overlap the better the fewer instructions each of them has.
     [[gnu::always_inline]] std::uint64_t lower_bound(Key const& k) const {
         auto const p = space_(k);
+        // One comparison for each way: the ways with most instructions behind them come first.
+        if constexpr (may_have(node_kind::fines)) {
+            if (way_ == way_of(node_kind::fines, 5, true)) [[likely]]
+                return by_groups<5>(p, k);
+        }
         if constexpr (may_have(node_kind::bits)) {
-            if (way_ == way_of(node_kind::bits, 6)) [[likely]]
-                return by_tree<node_kind::bits, 6>(p, k);
-            if (kind_ == node_kind::bits) {
-                if (way_ == way_of(node_kind::bits, 5)) return by_tree<node_kind::bits, 5>(p, k);
-                if (way_ == way_of(node_kind::bits, 4)) return by_tree<node_kind::bits, 4>(p, k);
-                if (way_ == way_of(node_kind::bits, 0))
-                    if (auto const first = router_.first(p); first != radix_router::ask_tree) [[likely]]
-                        return in_node<node_kind::bits>(first + tree_.less_of_eight(first, p), p, k);
-                return search_in<node_kind::bits>(p, k);
-            }
+            if (way_ == way_of(node_kind::bits, 6)) return by_tree<node_kind::bits, 6>(p, k);
+            if (way_ == way_of(node_kind::bits, 0))
+                if (auto const first = router_.first(p); first != radix_router::ask_tree) [[likely]]
+                    return in_node<node_kind::bits>(first + tree_.less_of_eight(first, p), p, k);
+            if (way_ == way_of(node_kind::bits, 5)) return by_tree<node_kind::bits, 5>(p, k);
+            if (way_ == way_of(node_kind::bits, 4)) return by_tree<node_kind::bits, 4>(p, k);
         }
         if constexpr (may_have(node_kind::fines)) {
-            if (way_ == way_of(node_kind::fines, 5, true)) return by_groups<5>(p, k);
             if (way_ == way_of(node_kind::fines, 4, true)) return by_groups<4>(p, k);
-            if (!may_have(node_kind::words) || kind_ == node_kind::fines) return search_in<node_kind::fines>(p, k);
         }
         if constexpr (may_have(node_kind::words)) {
             if (way_ == way_of(node_kind::words, 8)) return by_tree<node_kind::words, 8>(p, k);
             if (way_ == way_of(node_kind::words, 7)) return by_tree<node_kind::words, 7>(p, k);
         }
+        if constexpr (may_have(node_kind::bits))
+            if (kind_ == node_kind::bits) return search_in<node_kind::bits>(p, k);
+        if constexpr (may_have(node_kind::fines))
+            if (!may_have(node_kind::words) || kind_ == node_kind::fines) return search_in<node_kind::fines>(p, k);
         return search_in<node_kind::words>(p, k);
     }
     /// The positions that lower_bound(k) may have by the model alone; size() stands for "after the last".
@@ -426,7 +429,10 @@ private:
     std::uint64_t groups() const noexcept { return has_groups() ? tree_.size() + 1 : 0; }
     /// The node to which a group leads. Hostile groups lead to any node.
     [[gnu::always_inline]] std::uint64_t under(std::uint64_t at, std::uint64_t p) const noexcept {
-        return std::min(find_lines<node_kind::fines>(group(at), p).first, last_node_);
+        auto const& g = group(at);
+        if (g.clear()) [[likely]]
+            return std::min(detail::node_fines_line(g, p), last_node_);
+        return std::min(g.start(node_kind::fines) + detail::node_words_less(g, p), last_node_);
     }
     std::uint64_t route(std::uint64_t p) const noexcept {
         if (router_.entries() > 0) return by_router(p);
@@ -453,7 +459,7 @@ private:
         else if (auto const& n = node(at); Kind == node_kind::bits ? n.of_words(Kind) : !n.clear()) [[unlikely]]
             return in_other<Kind>(n, p, k);
         else if constexpr (Kind == node_kind::bits) return in_bits(n, p, k);
-        else return finish_one(n.start(Kind) + detail::node_fines_less(n, detail::node_fine_place(n, p)), k);
+        else return finish_one(detail::node_fines_line(n, p), k);
     }
     [[gnu::always_inline]] std::uint64_t in_bits(line_node const& n, std::uint64_t p, Key const& k) const {
         auto const lines = detail::node_bits_lines(n, n.scale(), p);
@@ -525,9 +531,9 @@ private:
     std::uint64_t finish_one(std::uint64_t line, Key const& k) const {
         if (line - whole_ >= whole_lines_) [[unlikely]]
             return finish_at_edge({line, line}, k);
-        auto const first = line * layout::line;
-        if constexpr (!by_lines) return searched(first, first, k);
-        return checked(first + less_at(first, k) - layout_.lead, k);
+        if constexpr (!by_lines) return searched(line * layout::line, line * layout::line, k);
+        auto const first = (line - whole_) * layout::line;
+        return checked(first_whole_ + first + less_in(reinterpret_cast<Key const*>(line_whole_) + first, k), k);
     }
     /// From the first key of one line to the last of another, counted from the front of line 0, by the policy's last mile.
     std::uint64_t searched(std::uint64_t first, std::uint64_t second, Key const& k) const {

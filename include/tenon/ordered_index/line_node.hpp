@@ -106,8 +106,8 @@ inline unsigned node_fines_less(line_node const& node, std::int32_t place) noexc
     constexpr auto all = ~std::uint64_t{0};  // without a mask GCC 12 warns of what its header leaves undefined
     auto const packed = _mm512_maskz_permutexvar_epi8(all, _mm512_load_si512(sevens.data()), _mm512_loadu_si512(&node));
     auto const spread = _mm512_maskz_multishift_epi64_epi8(all, _mm512_load_si512(fours.data()), packed);
-    auto const bucket =
-        _mm_and_si128(_mm_packus_epi32(_mm_cvtsi32_si128(place), _mm_setzero_si128()), _mm_cvtsi32_si128(0xfffc));
+    auto const at     = _mm_cvtsi32_si128(place);
+    auto const bucket = _mm_and_si128(_mm_packus_epi32(at, at), _mm_cvtsi32_si128(0xfffc));
     auto const mask =
         _mm512_cmplt_epu16_mask(spread, _mm512_maskz_broadcastw_epi16(static_cast<__mmask32>(all), bucket));
     return static_cast<unsigned>(std::popcount(static_cast<std::uint32_t>(mask) >> 1));
@@ -129,6 +129,11 @@ inline unsigned node_fines_less(line_node const& node, std::int32_t place) noexc
     }
     return 32 - n;
 #endif
+}
+
+/// The line of p in a clear node of fines.
+[[gnu::always_inline]] inline std::uint64_t node_fines_line(line_node const& node, std::uint64_t p) noexcept {
+    return node.start(node_kind::fines) + node_fines_less(node, node_fine_place(node, p));
 }
 
 /// The bucket of p in a node of bits.
