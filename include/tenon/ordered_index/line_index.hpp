@@ -301,13 +301,14 @@ public:
     /// Inlined as far as the usual ways go: look-ups in a loop overlap the better the fewer instructions each of them has.
     [[gnu::always_inline]] std::uint64_t lower_bound(Key const& k) const {
         auto const p = space_(k);
-        // One comparison for each way: the ways with most instructions behind them come first.
+        if constexpr (may_have(node_kind::bits)) {
+            if (way_ == way_of(node_kind::bits, 6)) [[likely]]
+                return by_tree<node_kind::bits, 6>(p, k);
+        }
         if constexpr (may_have(node_kind::fines)) {
-            if (way_ == way_of(node_kind::fines, 5, true)) [[likely]]
-                return by_groups<5>(p, k);
+            if (way_ == way_of(node_kind::fines, 5, true)) return by_groups<5>(p, k);
         }
         if constexpr (may_have(node_kind::bits)) {
-            if (way_ == way_of(node_kind::bits, 6)) return by_tree<node_kind::bits, 6>(p, k);
             if (way_ == way_of(node_kind::bits, 0))
                 if (auto const first = router_.first(p); first != radix_router::ask_tree) [[likely]]
                     return in_node<node_kind::bits>(first + tree_.less_of_eight(first, p), p, k);
