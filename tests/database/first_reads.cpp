@@ -10,6 +10,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -122,4 +123,42 @@ TEST_CASE("the first look-ups of a run are right or an error, whatever part of t
     run<database_of<number, tenon::pgm<>>, number>("numbers, pgm");
     run<database_of<word, tenon::hybrid<>>, word>("words, hybrid");
     run<database_of<word, tenon::sorted_array>, word>("words, sorted_array");
+}
+
+TEST_CASE("keys that no look-up has verified are not believed, however many others were") {
+    using db_type = database_of<number, tenon::hybrid<>>;
+    db_type::options o;
+    {
+        auto db = tenon::open<db_type>("db", o);
+        REQUIRE(db);
+        auto tx = db->begin();
+        for (std::uint64_t i = 0; i < rows; ++i) REQUIRE(tx.upsert(row_of<number>(i)));
+        REQUIRE(tx.commit());
+        REQUIRE(db->flush());
+    }
+    auto               file = o.files.open("db", tenon::open_mode::read_write);
+    tenon::byte_vector all(static_cast<std::size_t>(*file->size())), pattern;
+    REQUIRE(file->read_at(0, all).value() == all.size());
+    constexpr std::uint64_t asked = 150'000;
+    for (std::uint64_t i = asked; i < asked + 4; ++i) tenon::put(pattern, 3 * i);
+    std::uint64_t places = 0;
+    for (auto at = all.begin(); (at = std::search(at, all.end(), pattern.begin(), pattern.end())) != all.end(); ++at) {
+        ++places;  // among the keys, or in a block of rows
+        auto const         where = static_cast<std::uint64_t>(at - all.begin());
+        tenon::byte_vector other;
+        tenon::put(other, 3 * asked + 1);  // in order, too
+        REQUIRE(file->write_at(where, other));
+        auto db = tenon::open<db_type>("db", o);
+        REQUIRE(db);
+        for (std::uint64_t i = 0; i < 300; ++i) {
+            auto const r = db->snapshot().get<number>(3 * i);
+            REQUIRE(r);
+            REQUIRE(*r);
+        }
+        auto const r = db->snapshot().get<number>(3 * asked);
+        REQUIRE_FALSE(r);
+        CHECK(r.error().kind == tenon::errc::corrupt);
+        REQUIRE(file->write_at(where, tenon::byte_view(pattern).first(8)));
+    }
+    CHECK(places == 2);
 }

@@ -132,6 +132,12 @@ TEST_CASE("a row that was looked for and not there is part of what was read") {
     REQUIRE(d.insert(doctor{4, 2}));
     REQUIRE(c.commit());
     CHECK(kind_of(d.commit()) == errc::conflict);
+    auto e = db.begin(), f = db.begin();
+    CHECK_FALSE(e.erase<doctor>(5).value());
+    REQUIRE(e.update(doctor{1, 4}));
+    REQUIRE(f.insert(doctor{5, 1}));
+    REQUIRE(f.commit());
+    CHECK(kind_of(e.commit()) == errc::conflict);
 }
 
 TEST_CASE("a change is noticed also after a flush, and a deletion after compaction has forgotten it") {

@@ -175,3 +175,49 @@ TEST_CASE("no damage to nodes over nodes leads a query out of them") {
     CHECK(opened > 250);
     CHECK(opened < 300);
 }
+
+TEST_CASE("no start of a node of bits leads a query behind the last line") {
+    constexpr u64 seed = 34, lines = 8'192, line = 8;
+    CAPTURE(seed);
+    using Policy           = tenon::hybrid<>;
+    auto const     numbers = index_numbers("uniform", lines * line, seed);
+    page_end const keys(std::as_bytes(std::span(numbers)));  // whole pages: the last line ends with the last of them
+    auto const     model = Policy::build<u64>(keys.as<u64>());
+    REQUIRE(model);
+    std::uint64_t nodes = 0, nodes_at = 0;
+    std::memcpy(&nodes, model->data() + 128, 8);
+    std::memcpy(&nodes_at, model->data() + 160, 8);
+    auto const meta_at = static_cast<std::size_t>(nodes_at + nodes / 2 * sizeof(tenon::line_node));
+    auto const node_at = [&](std::size_t at) {
+        tenon::line_node out;
+        std::memcpy(&out, model->data() + at, sizeof out);
+        return out;
+    };
+    auto const node  = node_at(meta_at);
+    auto const start = node.start(tenon::node_kind::bits);
+    auto const end   = node_at(meta_at + sizeof node).start(tenon::node_kind::bits);
+    REQUIRE(!node.of_words(tenon::node_kind::bits));
+    REQUIRE(start + 8 < end);
+    REQUIRE(end < lines);
+    auto const       asked = std::span(numbers).subspan((start - 1) * line, (end - start + 1) * line);
+    std::vector<u64> found(asked.size());
+    std::size_t      two_at_the_end = 0;  // keys that the node leaves to the last line and to the one that is not there
+    for (auto to = lines - (end - start); to <= lines; ++to) {
+        auto       bad  = *model;
+        auto const meta = (node.meta & 0xffff) | to << 16;
+        std::memcpy(bad.data() + meta_at, &meta, sizeof meta);
+        tenon::testing::aligned_copy const bytes(bad);
+        auto const                         view = Policy::view<u64>::open(bytes.view(), keys.as<u64>());
+        REQUIRE(view);
+        view->batch(asked, found);
+        auto moved = node;
+        moved.meta = meta;
+        for (std::size_t i = 0; i < asked.size(); ++i) {
+            auto const at = tenon::find_lines<tenon::node_kind::bits>(moved, asked[i]);
+            two_at_the_end += at.first == lines - 1 && at.second == lines ? 1u : 0u;
+            REQUIRE(view->lower_bound(asked[i]) <= lines * line);
+            REQUIRE(found[i] <= lines * line);
+        }
+    }
+    CHECK(two_at_the_end > 0);
+}

@@ -127,8 +127,7 @@ public:
         if (low == 0) return std::nullopt;
         auto const around = blocks_.subspan(low - 1, std::min<std::size_t>(2, blocks_.size() - (low - 1)));
         if (auto done = need(std::as_bytes(around)); !done) return fail(std::move(done).error());
-        auto const p = place_of(low - 1);
-        return p.first <= at && at < p.next ? std::optional(p) : std::nullopt;
+        return std::optional(place_of(low - 1));
     }
     zone zone_of(std::size_t b, std::size_t column) const noexcept { return zones_[b * columns_ + column]; }
 
