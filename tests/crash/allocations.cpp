@@ -15,9 +15,12 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <new>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using namespace small_database;
@@ -386,6 +389,88 @@ struct shared_db : tenon::database<trips, tenon::memory_files, tenon::checksumme
     using database::database;
 };
 }  // namespace
+
+TEST_CASE("every allocation of a flush fails in turn while snapshots hold older states: no commit is lost") {
+    constexpr std::uint64_t seed = 40;
+    CAPTURE(seed);
+    using rows         = std::map<std::uint32_t, std::uint64_t>;
+    auto const rows_of = [](shared_db::snapshot_type const& seen) {
+        rows out;
+        auto all = collect(seen.all<trip>());
+        REQUIRE_MESSAGE(all, all.error().message);
+        for (auto const& t : *all) out[t.number] = t.from;
+        return out;
+    };
+    std::uint64_t again = 0, reopened = 0;
+    std::uint64_t late = 0;  // an allocation of a flush behind those of freezing: it leaves a frozen memtable
+    heap.lasting       = false;
+    for (std::uint64_t held = 0; held <= 2;
+         ++held)  // states that are kept: room for 1, 2 and 4 is made when it freezes
+        for (std::uint64_t n = 1;; ++n) {
+            CAPTURE(held);
+            CAPTURE(n);
+            tenon::prng                                            random(seed * n + held);
+            shared_db::options                                     o;
+            rows                                                   model;
+            std::vector<std::pair<shared_db::snapshot_type, rows>> kept;
+            std::optional<shared_db>                               db;
+            auto const                                             open = [&] {
+                kept.clear();
+                db.reset();
+                auto opened = tenon::open<shared_db>("db", o);
+                REQUIRE_MESSAGE(opened, opened.error().message);
+                db.emplace(*std::move(opened));
+            };
+            auto const put = [&]() -> tenon::result<tenon::timestamp> {
+                auto const number = static_cast<std::uint32_t>(random.below(6));
+                auto const from   = random();
+                auto       tx     = db->begin();
+                REQUIRE(tx.upsert(trip{"line", number, from}));
+                auto at = tx.commit();
+                if (at) model[number] = from;
+                return at;
+            };
+            auto const flush = [&](std::uint64_t fails) {
+                heap.count = heap.struck = 0;
+                heap.fails               = fails;
+                auto const done          = attempt([&] { return db->flush(); });
+                heap.fails               = 0;
+                return done;
+            };
+            open();
+            for (std::uint64_t i = 0; i < held; ++i) {
+                REQUIRE(put());
+                kept.emplace_back(db->snapshot(), model);
+                REQUIRE(!flush(late).clean());
+                REQUIRE(db->stats().old_states == i + 1);
+            }
+            REQUIRE(put());
+            auto const done   = flush(n);
+            bool const struck = heap.struck > 0;
+            if (!struck) REQUIRE(done.clean());
+            if (!struck && late == 0) late = heap.count / 2;
+            CHECK(rows_of(db->snapshot()) == model);
+            if (auto more = put(); !more) {
+                REQUIRE(more.error().kind == tenon::errc::poisoned);
+                open();
+                REQUIRE(put());
+                ++reopened;
+            } else {
+                again += !done.clean();
+            }
+            CHECK(rows_of(db->snapshot()) == model);
+            REQUIRE(flush(0).clean());
+            CHECK(rows_of(db->snapshot()) == model);
+            for (auto const& [seen, then] : kept) CHECK(rows_of(seen) == then);
+            REQUIRE(db->close());
+            open();
+            CHECK(rows_of(db->snapshot()) == model);
+            if (!struck) break;
+        }
+    MESSAGE(again, " flushes made again, ", reopened, " databases opened again");
+    CHECK(again > 100);
+    CHECK(reopened > 0);
+}
 
 TEST_CASE("memory that runs out in one of many threads that commit is told to the one whose commit it was") {
     constexpr std::uint32_t of_each = 40;

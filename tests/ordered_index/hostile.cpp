@@ -176,48 +176,72 @@ TEST_CASE("no damage to nodes over nodes leads a query out of them") {
     CHECK(opened < 300);
 }
 
-TEST_CASE("no start of a node of bits leads a query behind the last line") {
-    constexpr u64 seed = 34, lines = 8'192, line = 8;
-    CAPTURE(seed);
-    using Policy           = tenon::hybrid<>;
-    auto const     numbers = index_numbers("uniform", lines * line, seed);
-    page_end const keys(std::as_bytes(std::span(numbers)));  // whole pages: the last line ends with the last of them
-    auto const     model = Policy::build<u64>(keys.as<u64>());
+namespace {
+
+/// Moves the start of a node in the middle to each of the last lines of keys that end where memory ends.
+template <class Policy, tenon::node_kind Kind>
+void move_to_the_end(std::span<u64 const> numbers, bool (*suits)(tenon::line_node const&)) {
+    constexpr u64      line       = 8;
+    constexpr unsigned start_at   = Kind == tenon::node_kind::bits ? 16 : 8;
+    constexpr u64      start_bits = Kind == tenon::node_kind::bits ? ~u64{0} << 16 : ~u64{0} << 24 >> 16;
+    u64 const          lines      = numbers.size() / line;
+    page_end const     keys(std::as_bytes(numbers));
+    REQUIRE(keys.bytes().size() % 4096 == 0);  // the last line ends with the last page
+    auto const model = Policy::template build<u64>(keys.as<u64>());
     REQUIRE(model);
-    std::uint64_t nodes = 0, nodes_at = 0;
+    u64 nodes = 0, nodes_at = 0;
     std::memcpy(&nodes, model->data() + 128, 8);
     std::memcpy(&nodes_at, model->data() + 160, 8);
-    auto const meta_at = static_cast<std::size_t>(nodes_at + nodes / 2 * sizeof(tenon::line_node));
-    auto const node_at = [&](std::size_t at) {
+    auto const node_at = [&](u64 i) {
         tenon::line_node out;
-        std::memcpy(&out, model->data() + at, sizeof out);
+        std::memcpy(&out, model->data() + nodes_at + i * sizeof out, sizeof out);
         return out;
     };
-    auto const node  = node_at(meta_at);
-    auto const start = node.start(tenon::node_kind::bits);
-    auto const end   = node_at(meta_at + sizeof node).start(tenon::node_kind::bits);
-    REQUIRE(!node.of_words(tenon::node_kind::bits));
+    auto middle = nodes / 2;
+    while (middle + 2 < nodes && !suits(node_at(middle))) ++middle;
+    auto const node = node_at(middle);
+    REQUIRE(suits(node));
+    auto const start = node.start(Kind), end = node_at(middle + 1).start(Kind);
     REQUIRE(start + 8 < end);
     REQUIRE(end < lines);
-    auto const       asked = std::span(numbers).subspan((start - 1) * line, (end - start + 1) * line);
+    auto const       asked = numbers.subspan((start - 1) * line, (end - start + 1) * line);
     std::vector<u64> found(asked.size());
     std::size_t      two_at_the_end = 0;  // keys that the node leaves to the last line and to the one that is not there
     for (auto to = lines - (end - start); to <= lines; ++to) {
-        auto       bad  = *model;
-        auto const meta = (node.meta & 0xffff) | to << 16;
-        std::memcpy(bad.data() + meta_at, &meta, sizeof meta);
-        tenon::testing::aligned_copy const bytes(bad);
-        auto const                         view = Policy::view<u64>::open(bytes.view(), keys.as<u64>());
-        REQUIRE(view);
-        view->batch(asked, found);
         auto moved = node;
-        moved.meta = meta;
+        moved.meta = (node.meta & ~start_bits) | to << start_at;
+        REQUIRE(moved.start(Kind) == to);
+        auto bad = *model;
+        std::memcpy(bad.data() + nodes_at + middle * sizeof moved, &moved, sizeof moved);
+        tenon::testing::aligned_copy const bytes(bad);
+        auto const                         view = Policy::template view<u64>::open(bytes.view(), keys.as<u64>());
+        REQUIRE(view);
+        auto const& hostile =
+            *reinterpret_cast<tenon::line_node const*>(bytes.view().data() + nodes_at + middle * sizeof moved);
+        view->batch(asked, found);
         for (std::size_t i = 0; i < asked.size(); ++i) {
-            auto const at = tenon::find_lines<tenon::node_kind::bits>(moved, asked[i]);
+            auto const at = tenon::find_lines<Kind>(hostile, asked[i]);
             two_at_the_end += at.first == lines - 1 && at.second == lines ? 1u : 0u;
             REQUIRE(view->lower_bound(asked[i]) <= lines * line);
             REQUIRE(found[i] <= lines * line);
         }
     }
     CHECK(two_at_the_end > 0);
+}
+
+}  // namespace
+
+TEST_CASE("no start of a node of bits leads a query behind the last line") {
+    constexpr u64 seed = 34;
+    CAPTURE(seed);
+    move_to_the_end<tenon::hybrid<>, tenon::node_kind::bits>(
+        index_numbers("uniform", 65'536, seed),
+        [](tenon::line_node const& n) { return !n.of_words(tenon::node_kind::bits); });
+}
+
+TEST_CASE("no start of a blurred node leads a query behind the last line") {
+    std::vector<u64> keys(65'536);
+    for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = (i / 12 + 1) << 20;  // repeated: no clear node holds many
+    move_to_the_end<tenon::static_tree<tenon::compressed_separators>, tenon::node_kind::fines>(
+        keys, [](tenon::line_node const& n) { return !n.of_words(tenon::node_kind::fines) && !n.clear(); });
 }
